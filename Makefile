@@ -1,0 +1,63 @@
+# Everything from a fresh clone: `make run` serves the page, `make test` runs every test.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+export HF_HUB_DISABLE_TELEMETRY := 1
+export GRADIO_ANALYTICS_ENABLED := False
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast check fix bench train probes clean
+
+help: ## say what each command does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
+
+run: $(VENV)/.ready ## serve the page (make run ARGS="--model openai-community/gpt2 --port 7861")
+	$(BIN)/python app.py $(ARGS)
+
+test: $(VENV)/.ready-dev $(VENV)/.browser ## run all tests, the browser's included
+	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/.ready-dev ## run the tests that need no browser
+	$(BIN)/python -m pytest --ignore=tests/browser $(ARGS)
+
+check: $(VENV)/.ready-dev ## check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fix: $(VENV)/.ready-dev ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.ready-dev ## measure the speed of stepping against a bare loop
+	$(BIN)/python -m bench.stepping $(ARGS)
+
+train: $(VENV)/.ready-dev ## train the built-in model again (about 90 minutes on 2 cores)
+	$(BIN)/python -m builtin_model.train --out build/builtin $(ARGS)
+
+probes: $(VENV)/.ready-dev ## measure what the built-in model knows
+	$(BIN)/python -m builtin_model.probes $(ARGS)
+
+clean: ## remove the virtual environment and everything built
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A stamp is newer than what it was made from, so the second time nothing is done.
+$(VENV)/bin/python:
+	@echo "Making a virtual environment in $(VENV) with $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+		|| { echo "Tokenscope needs Python 3.11 or 3.12: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: requirements.txt $(VENV)/bin/python
+	@echo "Installing what the page needs (torch is large: some minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	@echo "Installing what the tests and checks need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.ready-dev
+	@sh tests/browser/find_browser.sh $(BIN)/python > $@.new && mv $@.new $@

@@ -1,0 +1,75 @@
+"""Every error that Tokenscope raises on purpose.
+
+    TokenscopeError
+    ├── InputError              what was asked cannot be done as asked; change the request
+    │   ├── EmptyPrompt         no text, and the model has no token to begin from
+    │   ├── ContextFull         the text does not fit into the model's context, or fills it
+    │   ├── TextEnded           the text already ended with an end token
+    │   ├── OutOfRange          a position, layer, head or token id that does not exist (also an IndexError)
+    │   ├── BadDecoding         a decoding setting outside its range (also a ValueError)
+    │   ├── BadMoment           a saved moment that cannot be read, or was made with another model
+    │   └── NoChatTemplate      a chat was asked of a model whose tokenizer has no chat template
+    └── ModelError              the model, its files or the machine stand in the way
+        ├── ModelNotFound       no such model, or no way to reach it
+        ├── ModelUnsupported    a model that this runtime cannot open
+        ├── ModelTooLarge       the device has not enough memory
+        └── FeatureUnavailable  this model has no such thing, or its proof failed at load
+
+Every message says what happened, with the value, and what to do about it. The page shows it as it is.
+"""
+
+
+class TokenscopeError(Exception):
+    """The root of everything that Tokenscope raises on purpose."""
+
+
+class InputError(TokenscopeError):
+    """What was asked cannot be done as asked."""
+
+
+class EmptyPrompt(InputError):
+    """There is no text, and the model has no token to begin a text with."""
+
+
+class ContextFull(InputError):
+    """The text does not fit into the model's context, or fills it to the last position."""
+
+
+class TextEnded(InputError):
+    """The text already ended: its last token is an end token or completes a stop text."""
+
+
+class OutOfRange(InputError, IndexError):
+    """A position, layer, head or token id does not exist."""
+
+
+class BadDecoding(InputError, ValueError):
+    """A decoding setting is outside its range."""
+
+
+class BadMoment(InputError, ValueError):
+    """A saved moment cannot be read, or belongs to another model."""
+
+
+class NoChatTemplate(InputError):
+    """A chat was asked of a model whose tokenizer has no chat template."""
+
+
+class ModelError(TokenscopeError):
+    """The model, its files or the machine stand in the way."""
+
+
+class ModelNotFound(ModelError):
+    """There is no such model, or no way to reach it from here."""
+
+
+class ModelUnsupported(ModelError):
+    """The files are there, but this runtime cannot open the model."""
+
+
+class ModelTooLarge(ModelError):
+    """The device has not enough memory for the model or for the text."""
+
+
+class FeatureUnavailable(ModelError):
+    """This model has no such thing, or the proof that it is read rightly failed at load."""
