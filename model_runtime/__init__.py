@@ -1,0 +1,101 @@
+"""Runs a causal language model and answers questions about every step it takes.
+
+    from model_runtime import load_model
+    model = load_model("builtin")
+    moment = model.begin("The capital of Japan is")
+    moment = model.step(moment)
+
+Importing the package is light: torch and transformers load when a model does.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from model_runtime.catalogue import CATALOGUE, Offer
+from model_runtime.errors import (
+    BadDecoding,
+    BadMoment,
+    ContextFull,
+    EmptyPrompt,
+    FeatureUnavailable,
+    InputError,
+    ModelError,
+    ModelNotFound,
+    ModelTooLarge,
+    ModelUnsupported,
+    NoChatTemplate,
+    OutOfRange,
+    TextEnded,
+    TokenscopeError,
+)
+from model_runtime.moment import Decoding, Moment
+from model_runtime.records import (
+    AttentionMap,
+    Distribution,
+    FilterStage,
+    LensGrid,
+    ModelCard,
+    Proof,
+    TokenTable,
+)
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+__all__ = [
+    "CATALOGUE",
+    "AttentionMap",
+    "BadDecoding",
+    "BadMoment",
+    "ContextFull",
+    "Decoding",
+    "Distribution",
+    "EmptyPrompt",
+    "FeatureUnavailable",
+    "FilterStage",
+    "InputError",
+    "LensGrid",
+    "ModelCard",
+    "ModelError",
+    "ModelNotFound",
+    "ModelTooLarge",
+    "ModelUnsupported",
+    "Moment",
+    "NoChatTemplate",
+    "Offer",
+    "OutOfRange",
+    "Proof",
+    "TextEnded",
+    "TokenTable",
+    "TokenscopeError",
+    "load_model",
+]
+
+
+def load_model(
+    name: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    progress: Callable[[str, float | None], None] | None = None,
+) -> "Model":
+    """Loads a model and proves that what it will show is what it computes.
+
+    Args:
+        name: "builtin", a Hugging Face id such as "Qwen/Qwen3-0.6B" (with a revision: "Qwen/Qwen3-0.6B@main"), or a
+            folder. Code from a model's repository is never run.
+        device: "auto" (CUDA where present, else the CPU) or a torch device such as "cpu" or "cuda:1".
+        dtype: "auto" (float32 on a CPU, the checkpoint's own on CUDA), "float32", "bfloat16" or "float16".
+        progress: Called with what is being done and, where it is known, how much of it is done (0 to 1).
+
+    Returns:
+        The model, ready to be asked from any thread.
+
+    Raises:
+        ModelNotFound: There is no such model, or no way to reach it.
+        ModelUnsupported: The files are no causal language model that transformers knows by itself.
+        ModelTooLarge: The device has not enough memory for it.
+    """
+    from model_runtime.loading import load  # late: this import brings torch
+
+    return load(name, device=device, dtype=dtype, progress=progress)

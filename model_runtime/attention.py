@@ -1,0 +1,57 @@
+"""The exact attention weights of one head, computed from what was recorded."""
+
+import torch
+
+from model_runtime.anatomy import window
+from model_runtime.engine import Engine
+from model_runtime.errors import FeatureUnavailable, OutOfRange
+from model_runtime.recorder import scores_of, softmax_with_sink, visible_keys
+from model_runtime.recording import Recording
+from model_runtime.records import AttentionMap
+
+
+def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -> AttentionMap:
+    """One head over the whole text.
+
+    Raises:
+        OutOfRange: The layer has no such head.
+        FeatureUnavailable: The layer has no attention, or cannot be read.
+    """
+    formula, keys = engine.recorder.formulas[layer], recording.keys[layer]
+    if layer in engine.recorder.unreadable:
+        raise FeatureUnavailable(f"The attention of L{layer} cannot be read: {engine.recorder.unreadable[layer]}.")
+    if formula is None or keys is None:
+        raise FeatureUnavailable(f"L{layer} has no attention; it mixes tokens in another way. Choose another layer.")
+    known = recording.chunks[0].queries[layer]
+    heads = 0 if known is None else known.shape[0]
+    if not 0 <= head < heads:
+        raise OutOfRange(f"Head {head} of L{layer} does not exist; the layer has heads 0 to {heads - 1}.")
+    query = recording.queries(layer, head)
+    assert query is not None  # its first chunk has queries, so all have
+    shared = head // (heads // keys.shape[0])
+    with engine.running():
+        visible = visible_keys(recording.starts(layer).to(query.device), 0, len(recording.ids))
+        scores = scores_of(query[None], keys[shared][None], formula, visible)
+        sinks = None if formula.sinks is None else formula.sinks.reshape(-1)[head : head + 1]
+        weights, sink = softmax_with_sink(scores, sinks)
+    return AttentionMap(
+        layer=layer,
+        head=head,
+        key_value_head=shared,
+        weights=weights[0].cpu().numpy(),
+        visible=visible.cpu().numpy(),
+        sink=sink[0].cpu().numpy(),
+        window=formula.window if formula.window is not None else window(engine.anatomy.config, layer),
+        computed_from=str(query.dtype).removeprefix("torch."),
+    )
+
+
+def head_weights(
+    engine: Engine, layer: int, query: torch.Tensor, keys: torch.Tensor, starts: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """All heads of a layer at once, for the self-check: weights [head, query, key] and sink shares [head, query]."""
+    formula = engine.recorder.formulas[layer]
+    assert formula is not None  # asked only of layers that attended
+    repeated = keys.repeat_interleave(query.shape[0] // keys.shape[0], dim=0)
+    visible = visible_keys(starts.to(query.device), 0, keys.shape[1])
+    return softmax_with_sink(scores_of(query, repeated, formula, visible), formula.sinks)

@@ -1,0 +1,43 @@
+"""The models on offer, and what each needs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One model that the page proposes.
+
+    Attributes:
+        name: What `load_model` is called with.
+        title: A short name for people.
+        needs: One line: its size and what it takes to run it.
+    """
+
+    name: str
+    title: str
+    needs: str
+
+
+CATALOGUE: tuple[Offer, ...] = (
+    Offer("builtin", "Tokenscope's own small model", "Ships with Tokenscope; runs at once on any CPU, offline."),
+    Offer(
+        "HuggingFaceTB/SmolLM2-135M",
+        "SmolLM2 135M",
+        "135 million parameters; downloads 0.3 GB; fine on a laptop CPU.",
+    ),
+    Offer(
+        "openai-community/gpt2",
+        "GPT-2 small",
+        "124 million parameters; downloads 0.5 GB; fine on a laptop CPU.",
+    ),
+    Offer(
+        "Qwen/Qwen3-0.6B",
+        "Qwen3 0.6B",
+        "0.6 billion parameters; downloads 1.5 GB; 3 GB of memory on a CPU; chat template.",
+    ),
+    Offer(
+        "microsoft/Phi-3-mini-4k-instruct",
+        "Phi-3 mini 4k instruct",
+        "3.8 billion parameters; downloads 7.6 GB; a GPU with 10 GB, or 16 GB of memory and patience; chat template.",
+    ),
+)

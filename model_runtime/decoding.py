@@ -1,0 +1,120 @@
+"""From logits to one token: each filter's stage is kept, and the draw depends on nothing but the moment."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers.generation.logits_process import (
+    LogitsProcessor,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from model_runtime.moment import Decoding
+from model_runtime.records import Booleans, Floats
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The whole vocabulary after one filter.
+
+    Attributes:
+        name: The setting of `Decoding` that asked for it.
+        setting: Its value.
+        probability: [vocabulary] renormalised over what remains.
+        removed: [vocabulary] what this very filter removed.
+        kept: How many tokens remain.
+    """
+
+    name: str
+    setting: float
+    probability: Floats
+    removed: Booleans
+    kept: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What decoding made of one row of logits.
+
+    Attributes:
+        raw: [vocabulary] softmax of the logits before any filter.
+        stages: The filters that are on, in the order in which they ran.
+        final: [vocabulary] after all of them.
+        token: The id that is taken.
+    """
+
+    raw: Floats
+    stages: tuple[Stage, ...]
+    final: Floats
+    token: int
+
+
+def filters(decoding: Decoding) -> list[tuple[str, float, LogitsProcessor]]:
+    """The filters that are on, as (setting, value, transformers' own processor) in `generate`'s order."""
+    chain: list[tuple[str, float, LogitsProcessor]] = []
+    if decoding.repetition_penalty != 1:
+        penalty = float(decoding.repetition_penalty)
+        chain.append(("repetition_penalty", penalty, RepetitionPenaltyLogitsProcessor(penalty)))
+    if decoding.temperature not in (0, 1):
+        temperature = float(decoding.temperature)
+        chain.append(("temperature", temperature, TemperatureLogitsWarper(temperature)))
+    if decoding.top_k != 0:
+        chain.append(("top_k", float(decoding.top_k), TopKLogitsWarper(decoding.top_k)))
+    if decoding.top_p != 1:
+        chain.append(("top_p", float(decoding.top_p), TopPLogitsWarper(float(decoding.top_p))))
+    if decoding.min_p != 0:
+        chain.append(("min_p", float(decoding.min_p), MinPLogitsWarper(float(decoding.min_p))))
+    return chain
+
+
+def uniform(seed: int, index: int) -> float:
+    """The one number in [0, 1) that decides the token at `index`: the same on every device and in any order of asking."""
+    generator = torch.Generator(device="cpu")
+    # Mixed by NumPy's seed hash, so that neighbouring seeds and indices do not give related draws.
+    generator.manual_seed(int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+    return float(torch.rand((), dtype=torch.float64, generator=generator))
+
+
+def pick(probability: Floats, draw: float) -> int:
+    """The token at which the cumulative probability, in id order and float64, first exceeds the draw."""
+    cumulative: NDArray[np.float64] = np.cumsum(probability, dtype=np.float64)
+    index = int(np.searchsorted(cumulative, draw * cumulative[-1], side="right"))
+    # Rounding can push the product up to the very total; the last token with any probability is meant then.
+    return min(index, int(np.flatnonzero(probability)[-1]))
+
+
+def decide(logits: torch.Tensor, ids: tuple[int, ...], decoding: Decoding) -> Choice:
+    """Runs the filters one by one and takes a token.
+
+    Args:
+        logits: [vocabulary] the model's own logits.
+        ids: The tokens before the new one; the repetition penalty reads them, and their number picks the draw.
+        decoding: The settings.
+    """
+    scores = logits.detach().to("cpu", torch.float32)[None]  # [1, vocabulary]
+    context = torch.tensor([ids], dtype=torch.long)
+    raw = _softmax(scores)
+    probability, stages = raw, []
+    for name, setting, processor in filters(decoding):
+        before = torch.isfinite(scores)
+        # A clone: the repetition penalty scatters into the tensor that it is given.
+        scores = processor(context, scores.clone())  # type: ignore[arg-type]  # they are annotated with old aliases
+        after = torch.isfinite(scores)
+        probability = _softmax(scores)
+        removed = (before & ~after)[0].numpy()
+        stages.append(Stage(name, setting, probability, removed, int(after.sum())))
+    if decoding.temperature == 0:
+        token = int(np.argmax(scores[0].numpy()))  # NumPy's argmax takes the first of equals: the lowest id
+    else:
+        token = pick(probability, uniform(decoding.seed, len(ids)))
+    return Choice(raw, tuple(stages), probability, token)
+
+
+def _softmax(scores: torch.Tensor) -> Floats:
+    result: Floats = torch.softmax(scores[0], dim=-1).numpy()
+    return result

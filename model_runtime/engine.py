@@ -1,0 +1,112 @@
+"""Runs the model over tokens and keeps what it computed. The caller holds the model's lock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from transformers import PreTrainedModel
+
+from model_runtime.anatomy import Anatomy
+from model_runtime.errors import ModelTooLarge
+from model_runtime.recorder import Recorder, Tape
+from model_runtime.recording import (
+    NOTHING_BEFORE,
+    Chunk,
+    Recording,
+    appended,
+    branch,
+    new_cache,
+    statistics_of,
+)
+from model_runtime.unembedding import Unembedding
+
+
+class Engine:
+    """A model with its recorder.
+
+    Attributes:
+        model: The transformers model.
+        anatomy: Where its blocks are.
+        recorder: The seam.
+        unembedding: From streams to logits.
+        keep_logits: Whether every position's logits are kept, because they cannot be computed again.
+    """
+
+    def __init__(self, model: PreTrainedModel, anatomy: Anatomy, recorder: Recorder, unembedding: Unembedding) -> None:
+        self.model = model
+        self.anatomy = anatomy
+        self.recorder = recorder
+        self.unembedding = unembedding
+        self.keep_logits = False
+
+    def record(self, ids: tuple[int, ...], base: Recording | None) -> Recording:
+        """The recording of a text.
+
+        Args:
+            ids: The whole text.
+            base: The recording of a proper prefix of it, which stays as it is; None to begin from nothing.
+
+        Raises:
+            ModelTooLarge: The memory does not suffice for so long a text.
+        """
+        with self.running():
+            return self._extend(ids, base)
+
+    def _extend(self, ids: tuple[int, ...], base: Recording | None) -> Recording:
+        done = 0 if base is None else len(base.ids)
+        cache = new_cache(self.anatomy.config) if base is None else branch(base.cache)
+        chunks: tuple[Chunk, ...] = () if base is None else base.chunks
+        statistics = None if base is None else base.statistics
+        newest = None if base is None else self.logits(base, done - 1)
+        tape: Tape
+        for begin in range(done, len(ids), self.unembedding.rows):
+            part = torch.tensor(ids[begin : begin + self.unembedding.rows], device=self.model.device)
+            with self.recorder.recording() as tape:
+                logits = self.model(part[None], past_key_values=cache, use_cache=True).logits[0]  # [token, vocabulary]
+            first = NOTHING_BEFORE if newest is None else statistics_of(newest[None], part[:1])
+            statistics = first if statistics is None else statistics.joined(first)
+            statistics = statistics.joined(statistics_of(logits[:-1], part[1:]))
+            chunks = appended(chunks, self._chunk(tape, logits))
+            newest = logits[-1].float().clone()
+        assert statistics is not None  # ids is longer than the base, so the loop ran
+        lens = None if base is None else base.lens
+        return Recording(ids, chunks, cache, tuple(tape.keys), statistics, newest, lens)
+
+    def _chunk(self, tape: Tape, logits: torch.Tensor) -> Chunk:
+        blank = torch.zeros(logits.shape[0], dtype=torch.long)
+        return Chunk(
+            torch.stack(tape.streams),
+            tuple(tape.queries),
+            torch.stack([blank if starts is None else starts for starts in tape.starts]),
+            logits.clone() if self.keep_logits else None,
+        )
+
+    def logits(self, recording: Recording, position: int) -> torch.Tensor:
+        """[vocabulary] float32 logits after a position of a recorded text."""
+        kept = recording.kept_logits(position)
+        if kept is None:
+            kept = self.unembed(recording, len(self.anatomy.layers), position, position + 1)[0]
+            if position == len(recording.ids) - 1:
+                recording.newest = kept
+        return kept
+
+    def unembed(self, recording: Recording, stream: int, begin: int, end: int) -> torch.Tensor:
+        """[token, vocabulary] float32: what the head makes of a stream; at most `unembedding.rows` positions."""
+        with self.running():
+            return self.unembedding(recording.streams(stream, begin, end))
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Inside, no gradients are kept and a full memory gets a plain message.
+
+        Entered within every call: a generator resumes on other threads, where an outer inference mode is off.
+        """
+        try:
+            with torch.inference_mode():
+                yield
+        except torch.OutOfMemoryError as error:
+            raise ModelTooLarge(
+                f"The memory of {self.model.device} is full. Use a shorter text, a smaller model or another device."
+            ) from error
+
+

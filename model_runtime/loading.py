@@ -1,0 +1,148 @@
+"""From a name to a model: finds the files, checks that they can be opened, loads them."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+from model_runtime.errors import ModelNotFound, ModelTooLarge, ModelUnsupported
+from model_runtime.model import Model
+
+Progress = Callable[[str, float | None], None]
+
+BUILTIN = Path(__file__).resolve().parent.parent / "builtin_model" / "weights"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def load(name: str, *, device: str, dtype: str, progress: Progress | None) -> Model:
+    """Loads a model by name; `model_runtime.load_model` says what may be given and raised."""
+    report: Progress = progress or (lambda message, fraction: None)
+    where = _device(device)
+    report("Looking for the model", None)
+    folder, revision = _files(name, report)
+    config = _config(folder, name)
+    report("Reading the tokenizer", 0.3)
+    tokenizer = _tokenizer(folder, name)
+    report("Reading the weights", 0.4)
+    model = _weights(folder, name, config, where, _dtype(dtype, where))
+    report("Checking that what will be shown is what the model computes", 0.8)
+    loaded = Model(model, tokenizer, name=name.partition("@")[0], revision=revision)
+    report("Ready", 1.0)
+    return loaded
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelUnsupported(f"There is no device {name!r}; use auto, cpu or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ModelUnsupported("This machine has no CUDA device that PyTorch can use; use device='cpu' or 'auto'.")
+    return device
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype | str:
+    """What transformers takes: its own "auto" is the checkpoint's dtype."""
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    if name not in DTYPES:
+        raise ModelUnsupported(f"There is no dtype {name!r} here; use auto, {', '.join(DTYPES)}.")
+    return DTYPES[name]
+
+
+def _files(name: str, report: Progress) -> tuple[Path, str]:
+    """The folder of a model's files and the hub commit, "" for local ones."""
+    if name == "builtin":
+        if not (BUILTIN / "config.json").is_file():
+            raise ModelNotFound(f"The built-in model's files are missing from {BUILTIN}. Get the whole repository again.")
+        return BUILTIN, ""
+    if Path(name).is_dir():
+        return Path(name), ""
+    identity, _, revision = name.partition("@")
+    if not HUB_ID.fullmatch(identity) or os.path.isabs(name):
+        raise ModelNotFound(f"There is no folder {name!r}, and it is no Hugging Face id such as Qwen/Qwen3-0.6B either.")
+    return _download(identity, revision or None, report)
+
+
+def _download(identity: str, revision: str | None, report: Progress) -> tuple[Path, str]:
+    """Fetches what is not yet here; without a connection what is here has to do."""
+    try:
+        report(f"Fetching {identity} from Hugging Face", 0.05)
+        folder = Path(snapshot_download(identity, revision=revision, allow_patterns=SMALL_FILES))
+        report(f"Fetching the weights of {identity}; large models take a while", 0.1)
+        snapshot_download(identity, revision=revision, allow_patterns=[*SMALL_FILES, "*.safetensors"])
+        if not any(folder.glob("*.safetensors")):
+            snapshot_download(identity, revision=revision, allow_patterns=[*SMALL_FILES, "pytorch_model*.bin"])
+    except GatedRepoError as error:
+        raise ModelNotFound(
+            f"{identity} asks its users to accept terms first. Accept them on its page at huggingface.co, then log in "
+            "here with `hf auth login`."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelNotFound(f"{identity} has no revision {revision!r}. Check it on huggingface.co.") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise ModelNotFound(f"Hugging Face has no model {identity!r}, or only for others. Check the spelling.") from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        raise ModelNotFound(
+            f"{identity} is not on this machine and Hugging Face cannot be reached. Connect, or give a folder."
+        ) from error
+    return folder, folder.name
+
+
+def _config(folder: Path, name: str) -> Any:
+    """The config, once it is clear that transformers knows the model by itself."""
+    try:
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelNotFound(f"{name} holds no config.json, so it is no model that transformers can open.") from error
+    except (ValueError, OSError) as error:
+        raise ModelUnsupported(f"The config.json of {name} cannot be read: {error}") from error
+    kind = raw.get("model_type") if isinstance(raw, dict) else None
+    if kind not in CONFIG_MAPPING:
+        own = " It needs its own code, and code from a model's repository is never run." if "auto_map" in str(raw) else ""
+        raise ModelUnsupported(f"{name} is of type {kind!r}, which transformers does not know.{own} Choose another model.")
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        raise ModelUnsupported(f"The config.json of {name} cannot be used: {error}") from error
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelUnsupported(f"{name} is of type {kind!r}, which writes no text token by token. Choose a causal model.")
+    return config
+
+
+def _tokenizer(folder: Path, name: str) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError) as error:
+        raise ModelUnsupported(f"The tokenizer of {name} cannot be opened: {error}") from error
+
+
+def _weights(folder: Path, name: str, config: Any, device: torch.device, dtype: torch.dtype | str) -> Any:
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, trust_remote_code=False)
+        return model.to(device)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise ModelTooLarge(f"{device} has not enough memory for {name}. Use a smaller model or dtype='bfloat16'.") from error
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError, OSError) as error:
+        raise ModelUnsupported(f"The weights of {name} cannot be opened: {error}") from error

@@ -1,0 +1,379 @@
+"""A loaded model: the questions that can be asked about a moment, and the steps that lead to the next."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from model_runtime import anatomy as parts
+from model_runtime import selfcheck
+from model_runtime.attention import attention_map
+from model_runtime.decoding import Choice, decide
+from model_runtime.engine import Engine
+from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
+from model_runtime.lens import lens_grid
+from model_runtime.moment import Decoding, Moment
+from model_runtime.recorder import NAME, Recorder
+from model_runtime.recording import Recording
+from model_runtime.records import AttentionMap, Distribution, FilterStage, Floats, LensGrid, ModelCard, TokenTable
+from model_runtime.shelf import Shelf
+from model_runtime.unembedding import Unembedding
+from model_runtime.vocabulary import Tokenizer, Vocabulary
+
+GIGABYTE = 2**30
+
+
+class Model:
+    """A causal language model that answers questions about every step it takes.
+
+    Nothing that matters is kept here: every answer follows from the moment that is given. All methods may be called
+    from any thread; those that run the model wait for each other.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: Tokenizer,
+        *,
+        name: str = "model",
+        revision: str = "",
+        shelf_bytes: int | None = None,
+    ) -> None:
+        """Takes over a transformers model: installs the recorder in it and proves it.
+
+        Args:
+            model: A causal language model, on its device. Its attention implementation is changed.
+            tokenizer: Its tokenizer.
+            name: What it was loaded by; moments carry it.
+            revision: The commit of a hub model, else "".
+            shelf_bytes: The most bytes of recordings to keep; by default 1 GB on a CPU, 4 GB elsewhere.
+
+        Raises:
+            ModelUnsupported: Its layers cannot be found.
+            FeatureUnavailable: Its last layer leads nowhere.
+        """
+        model.eval()
+        anatomy = parts.dissect(model)
+        context = parts.context_limit(anatomy.config)
+        with torch.inference_mode():
+            unembedding = Unembedding(model, anatomy, context)
+        stock = selfcheck.stock_run(model, unembedding.vocabulary)
+        model.set_attn_implementation(NAME)  # families outside the interface log a warning and stay as they are
+        seam = getattr(model.config, "_attn_implementation", None) == NAME
+        self._engine = Engine(model, anatomy, Recorder(anatomy.layers), unembedding)
+        self._vocabulary = Vocabulary(tokenizer, unembedding.vocabulary)
+        self._lock = threading.RLock()
+        default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
+        self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
+        proofs = selfcheck.prove(self._engine, stock, seam)
+        self._off = {proof.feature: f"{proof.name}: {proof.detail}" for proof in proofs if not proof.passed}
+        self._engine.keep_logits = "lens" in self._off
+        self._card = self._facts(name, revision, context, proofs)
+
+    def _facts(self, name: str, revision: str, context: int, proofs: tuple[selfcheck.Proof, ...]) -> ModelCard:
+        model, config = self._engine.model, self._engine.anatomy.config
+        heads = int(getattr(config, "num_attention_heads", 0) or 0)
+        width = int(config.hidden_size)
+        return ModelCard(
+            name=name,
+            revision=revision,
+            fingerprint=parts.fingerprint(model.config, self._vocabulary.fingerprint()),
+            model_type=model.config.model_type,
+            architecture=type(model).__name__,
+            layers=len(self._engine.anatomy.layers),
+            heads=heads,
+            key_value_heads=int(getattr(config, "num_key_value_heads", None) or heads),
+            head_width=int(getattr(config, "head_dim", None) or (width // heads if heads else 0)),
+            width=width,
+            vocabulary_size=self._vocabulary.size,
+            context=context,
+            parameters=parts.parameters(model),
+            device=str(model.device),
+            dtype=str(model.dtype).removeprefix("torch."),
+            chat=self._vocabulary.chat,
+            end_ids=parts.end_ids(model, self._vocabulary.end_id),
+            proofs=proofs,
+        )
+
+    def card(self) -> ModelCard:
+        """The facts of the model, and what was proved at load."""
+        return self._card
+
+    # --- making moments ---
+
+    def begin(self, text: str, *, chat: bool = False, decoding: Decoding | None = None) -> Moment:
+        """The moment at the end of a prompt. The model does not run yet.
+
+        Args:
+            text: The prompt; empty text begins with the model's BOS token.
+            chat: Whether to put the text into the model's chat template, as what the user says.
+            decoding: How tokens are to be chosen; greedy by default.
+
+        Raises:
+            EmptyPrompt: No text, and no token to begin with.
+            NoChatTemplate: The model has no chat template.
+            ContextFull: The prompt is longer than the context.
+        """
+        ids = self._vocabulary.prompt(text, chat=chat)
+        self._fits(len(ids))
+        return Moment(
+            model=self._card.name,
+            revision=self._card.revision,
+            fingerprint=self._card.fingerprint,
+            ids=ids,
+            prompt_length=len(ids),
+            decoding=decoding or Decoding(),
+        )
+
+    def step(self, moment: Moment, take: int | None = None) -> Moment:
+        """The moment one token later.
+
+        Args:
+            moment: Where to step from.
+            take: The id to take; by default what the moment's decoding chooses.
+
+        Raises:
+            TextEnded: The generated text already ended.
+            ContextFull: There is no position left.
+            OutOfRange: The model has no such id.
+        """
+        self._refuse_ended(moment)
+        if take is None:
+            return moment.grown(self.choice(moment))
+        self._vocabulary.check(take)
+        return moment.grown(take)
+
+    def append(self, moment: Moment, text: str) -> Moment:
+        """The moment with a text taken after it, token by token, without special tokens around it.
+
+        Raises:
+            TextEnded: The generated text already ended.
+            ContextFull: The text does not fit.
+        """
+        self._refuse_ended(moment)
+        ids = self._vocabulary.encode(text, special=False)
+        self._fits(len(moment.ids) + len(ids))
+        return moment.grown(*ids)
+
+    def back(self, moment: Moment, steps: int = 1) -> Moment:
+        """The moment some steps earlier; stops at the first token.
+
+        Raises:
+            OutOfRange: A negative number of steps.
+        """
+        if steps < 0:
+            raise OutOfRange(f"Cannot go back {steps} steps; use 0 or more.")
+        return moment.cut(max(1, len(moment.ids) - steps))
+
+    def play(self, moment: Moment, steps: int) -> Iterator[Moment]:
+        """Steps up to so many times, giving each moment as it comes; stops at an end token or a full context.
+
+        Raises:
+            OutOfRange: A negative number of steps.
+        """
+        if steps < 0:
+            raise OutOfRange(f"Cannot play {steps} steps; use 0 or more.")
+        for _ in range(steps):
+            if self.ended(moment) is not None:
+                return
+            moment = self.step(moment)
+            yield moment
+
+    def ended(self, moment: Moment) -> str | None:
+        """Why no step can follow: "end token", "stop text" or "context full"; None where one can.
+
+        Only generated or taken tokens end a text; a prompt that closes with an end token can be gone on from.
+        """
+        self._check(moment)
+        generated = moment.ids[moment.prompt_length :]
+        if generated and generated[-1] in self._card.end_ids:
+            return "end token"
+        if generated and moment.decoding.stop:
+            text = self._vocabulary.decode(generated)
+            if any(stop in text for stop in moment.decoding.stop):
+                return "stop text"
+        return "context full" if len(moment.ids) >= self._card.context else None
+
+    def choice(self, moment: Moment) -> int:
+        """The id that the next step takes."""
+        return self._choice(moment, len(moment.ids) - 1).token
+
+    # --- asking about moments ---
+
+    def tokens(self, moment: Moment) -> TokenTable:
+        """Every token with how well the tokens before it predicted it."""
+        statistics = self._recording(moment).statistics
+        vocabulary = self._vocabulary
+        return TokenTable(
+            ids=np.array(moment.ids, np.int64),
+            text=tuple(vocabulary.text(token) for token in moment.ids),
+            bytes=tuple(vocabulary.bytes_of(token) for token in moment.ids),
+            surprisal=statistics.surprisal.copy(),
+            rank=statistics.rank.copy(),
+            entropy=statistics.entropy.copy(),
+            special=np.array([token in vocabulary.special_ids for token in moment.ids], np.bool_),
+            prompt_length=moment.prompt_length,
+        )
+
+    def distribution(self, moment: Moment, position: int = -1, top: int | None = 20) -> Distribution:
+        """What the model predicts after a position, before and after each filter.
+
+        Args:
+            moment: The text.
+            position: What is read up to; -1 is the newest.
+            top: How many tokens to list, None for all. Whatever is listed, the numbers are exact over the vocabulary.
+
+        Raises:
+            OutOfRange: There is no such position, or top is below 1.
+        """
+        position = self._position(moment, position)
+        if top is not None and top < 1:
+            raise OutOfRange(f"Cannot list {top} tokens; use 1 or more, or None for all.")
+        choice, logits = self._choice_and_logits(moment, position)
+        chosen = moment.ids[position + 1] if position + 1 < len(moment.ids) else None
+        order = np.lexsort((np.arange(self._vocabulary.size), -choice.raw))
+        rows = order if top is None else order[:top]
+        if chosen is not None and chosen not in rows:
+            rows = np.append(rows, chosen)
+        positive = choice.raw[choice.raw > 0].astype(np.float64)
+        return Distribution(
+            position=position,
+            ids=rows.astype(np.int64),
+            text=tuple(self._vocabulary.text(int(token)) for token in rows),
+            raw=choice.raw[rows],
+            final=choice.final[rows],
+            logits=logits[rows],
+            stages=tuple(
+                FilterStage(
+                    name=stage.name,
+                    setting=stage.setting,
+                    probability=stage.probability[rows],
+                    removed=stage.removed[rows],
+                    removed_count=int(stage.removed.sum()),
+                    kept_count=stage.kept,
+                )
+                for stage in choice.stages
+            ),
+            chosen=chosen,
+            choice=choice.token,
+            entropy=max(0.0, float(-(positive * np.log(positive)).sum())),
+            vocabulary_size=self._vocabulary.size,
+            other_raw=_rest(choice.raw, rows),
+            other_final=_rest(choice.final, rows),
+        )
+
+    def attention(self, moment: Moment, layer: int, head: int) -> AttentionMap:
+        """What one head looks at, from every position.
+
+        Raises:
+            OutOfRange: There is no such layer or head.
+            FeatureUnavailable: The layer has no attention, or its proof failed.
+        """
+        self._require("attention")
+        layers = self._card.layers
+        if not 0 <= layer < layers:
+            raise OutOfRange(f"Layer {layer} does not exist; this model has layers 0 to {layers - 1}.")
+        with self._lock:
+            return attention_map(self._engine, self._recording(moment), layer, head)
+
+    def hidden(self, moment: Moment, layer: int) -> Floats:
+        """[token, width] one residual stream: 0 enters block 0, k+1 leaves block k, n stands before the final norm.
+
+        Raises:
+            OutOfRange: There is no such stream.
+            FeatureUnavailable: The streams' proof failed.
+        """
+        self._require("hidden")
+        if not 0 <= layer <= self._card.layers:
+            raise OutOfRange(f"Stream {layer} does not exist; this model has streams 0 to {self._card.layers}.")
+        with self._lock:
+            stream = self._recording(moment).streams(layer, 0, len(moment.ids))
+        result: Floats = stream.float().cpu().numpy().copy()
+        result.flags.writeable = False
+        return result
+
+    def lens(self, moment: Moment) -> LensGrid:
+        """What every layer would predict at every position.
+
+        Raises:
+            FeatureUnavailable: The lens's proof failed.
+        """
+        self._require("lens")
+        with self._lock:
+            return lens_grid(self._engine, self._recording(moment), self._vocabulary)
+
+    def text(self, token: int) -> str:
+        """One token as the tokenizer decodes it inside a text.
+
+        Raises:
+            OutOfRange: The model has no such id.
+        """
+        return self._vocabulary.text(token)
+
+    # --- inside ---
+
+    def _recording(self, moment: Moment) -> Recording:
+        """The recording of a moment, from the shelf as far as it goes."""
+        self._check(moment)
+        with self._lock:
+            base, shared = self._shelf.find(moment.ids)
+            base = None if base is None else base.cut(shared)
+            if base is not None and shared == len(moment.ids):
+                return base
+            recording = self._engine.record(moment.ids, base)
+            self._shelf.put(recording)
+            return recording
+
+    def _choice(self, moment: Moment, position: int) -> Choice:
+        return self._choice_and_logits(moment, position)[0]
+
+    def _choice_and_logits(self, moment: Moment, position: int) -> tuple[Choice, Floats]:
+        with self._lock:
+            logits = self._engine.logits(self._recording(moment), position).cpu()
+        return decide(logits, moment.ids[: position + 1], moment.decoding), logits.numpy()
+
+    def _check(self, moment: Moment) -> None:
+        """Refuses moments of other models and ids that this one does not have."""
+        if moment.fingerprint != self._card.fingerprint:
+            raise BadMoment(
+                f"The moment was made with {moment.model!r} ({moment.fingerprint}), and this is {self._card.name!r} "
+                f"({self._card.fingerprint}). Open it with the model that made it."
+            )
+        if max(moment.ids) >= self._vocabulary.size:
+            raise BadMoment(f"The moment holds token id {max(moment.ids)}; this model ends at {self._vocabulary.size - 1}.")
+        self._fits(len(moment.ids))
+
+    def _fits(self, tokens: int) -> None:
+        if tokens > self._card.context:
+            raise ContextFull(
+                f"The text has {tokens} tokens and this model takes {self._card.context}. "
+                f"Shorten it by {tokens - self._card.context} or more."
+            )
+
+    def _refuse_ended(self, moment: Moment) -> None:
+        reason = self.ended(moment)
+        if reason == "context full":
+            raise ContextFull(f"The text fills the model's context of {self._card.context} tokens. Go back or begin anew.")
+        if reason is not None:
+            raise TextEnded(f"The text has ended ({reason}). Go back a step and take another token, or begin anew.")
+
+    def _position(self, moment: Moment, position: int) -> int:
+        count = len(moment.ids)
+        if position == -1:
+            return count - 1
+        if not 0 <= position < count:
+            raise OutOfRange(f"Position {position} does not exist; use 0 to {count - 1}, or -1 for the newest.")
+        return position
+
+    def _require(self, feature: str) -> None:
+        if feature in self._off:
+            raise FeatureUnavailable(f"The {feature} of this model is switched off. {self._off[feature]}.")
+
+
+def _rest(probability: Floats, rows: np.ndarray) -> float:
+    """What the tokens that are not listed have together."""
+    others = np.ones(probability.shape, np.bool_)
+    others[rows] = False
+    return float(probability[others].sum(dtype=np.float64))

@@ -1,0 +1,64 @@
+"""Recordings that were used lately, bounded in bytes: only a saving, anything here can be computed again."""
+
+from collections import OrderedDict
+
+from model_runtime.recording import Recording
+
+
+class Shelf:
+    """The recently used recordings of one model. The caller holds the model's lock.
+
+    Attributes:
+        limit: The most bytes to keep. The newest recording stays even where it alone is larger.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._recordings: OrderedDict[tuple[int, ...], Recording] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._recordings)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, what recordings share counted once."""
+        return sum(self._held().values())
+
+    def find(self, ids: tuple[int, ...]) -> tuple[Recording | None, int]:
+        """The recording that is of most use for a text, and how many of its leading tokens it shares.
+
+        A recording that cannot be cut counts only where the text goes on from its end.
+        """
+        exact = self._recordings.get(ids)
+        if exact is not None:
+            self._recordings.move_to_end(ids)
+            return exact, len(ids)
+        best, length = None, 0
+        for recording in reversed(self._recordings.values()):  # the most recent first, which wins among equals
+            shared = recording.shared(ids)
+            if not recording.cuttable and shared < len(recording.ids):
+                continue
+            if shared > length:
+                best, length = recording, shared
+        if best is not None:
+            self._recordings.move_to_end(best.ids)
+        return best, length
+
+    def put(self, recording: Recording) -> None:
+        """Keeps a recording, drops those that are its beginnings, and the longest unused until the bound holds."""
+        if recording.cuttable:  # then a beginning comes back from the longer one at no cost
+            for ids in [ids for ids in self._recordings if recording.ids[: len(ids)] == ids]:
+                del self._recordings[ids]
+        self._recordings[recording.ids] = recording
+        while len(self._recordings) > 1 and self.nbytes > self.limit:
+            self._recordings.popitem(last=False)
+
+    def clear(self) -> None:
+        """Drops everything."""
+        self._recordings.clear()
+
+    def _held(self) -> dict[int, int]:
+        held: dict[int, int] = {}
+        for recording in self._recordings.values():
+            held.update(recording.storages())
+        return held

@@ -1,0 +1,171 @@
+"""What token ids say: their text and bytes, and how a text becomes ids."""
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import Any, Protocol
+
+from model_runtime.errors import EmptyPrompt, NoChatTemplate, OutOfRange
+
+
+class Tokenizer(Protocol):
+    """The part of transformers' tokenizers that is used here."""
+
+    chat_template: Any
+    bos_token_id: int | None
+    eos_token_id: int | None
+    all_special_ids: list[int]
+
+    def __call__(self, text: str, *, add_special_tokens: bool = True) -> Any:
+        """Encodes a text."""
+
+    def __len__(self) -> int: ...
+    def get_vocab(self) -> dict[str, int]:
+        """Every piece with its id, added tokens included."""
+
+    def decode(self, ids: list[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> str:
+        """The text of ids."""
+
+    def apply_chat_template(self, messages: list[dict[str, str]], **options: Any) -> Any:
+        """Renders a conversation."""
+
+
+class Vocabulary:
+    """A tokenizer, and the size of the output head that it belongs to.
+
+    Attributes:
+        size: How many ids the model gives a probability to; may exceed the tokenizer's.
+        special_ids: The tokenizer's special tokens.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, size: int) -> None:
+        self._tokenizer = tokenizer
+        self.size = size
+        self.special_ids = frozenset(tokenizer.all_special_ids)
+        self._pieces = {token: piece for piece, token in tokenizer.get_vocab().items()}
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        description: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {}
+        self._added = {entry["id"]: entry["content"] for entry in description.get("added_tokens") or ()}
+        self._style = _style(json.dumps(description.get("decoder")))
+
+    @property
+    def chat(self) -> bool:
+        """Whether there is a chat template."""
+        return bool(self._tokenizer.chat_template)
+
+    @property
+    def begin_id(self) -> int | None:
+        """The token that texts begin with, None where there is none."""
+        return self._tokenizer.bos_token_id
+
+    @property
+    def end_id(self) -> int | None:
+        """The tokenizer's own end token, None where there is none."""
+        return self._tokenizer.eos_token_id
+
+    def encode(self, text: str, *, special: bool = True) -> tuple[int, ...]:
+        """The ids of a text, as `tokenizer(text)` gives them; `special=False` leaves the added special tokens out."""
+        return tuple(self._tokenizer(_sound(text), add_special_tokens=special).input_ids)
+
+    def prompt(self, text: str, *, chat: bool) -> tuple[int, ...]:
+        """The ids that a generation begins with.
+
+        Raises:
+            EmptyPrompt: No text, and no token to begin with.
+            NoChatTemplate: A chat was asked for and the tokenizer has no template.
+        """
+        if chat:
+            return self._chat_prompt(text)
+        ids = self.encode(text)
+        if ids:
+            return ids
+        if self.begin_id is None:
+            raise EmptyPrompt("There is no text, and this model has no token to begin a text with. Type something.")
+        return (self.begin_id,)
+
+    def _chat_prompt(self, text: str) -> tuple[int, ...]:
+        if not self.chat:
+            raise NoChatTemplate("This model's tokenizer has no chat template. Turn chat off to send the text as it is.")
+        messages = [{"role": "user", "content": _sound(text)}]
+        rendered = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return self.encode(rendered, special=False)  # the template writes the BOS itself; a second one would be wrong
+
+    def decode(self, ids: tuple[int, ...]) -> str:
+        """The text of several tokens together, special tokens included."""
+        known = [token for token in ids if token in self._pieces]
+        return self._tokenizer.decode(known, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+    def text(self, token: int) -> str:
+        """One token as it stands inside a text, its leading space kept; `<id 32050>` beyond the tokenizer.
+
+        A token that is only part of a character reads as the replacement character; `bytes_of` has its bytes.
+
+        Raises:
+            OutOfRange: The model has no such id.
+        """
+        self.check(token)
+        if token not in self._pieces:
+            return f"<id {token}>"
+        return self.bytes_of(token).decode("utf-8", errors="replace")
+
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes that a token stands for, possibly part of a character; none beyond the tokenizer.
+
+        Raises:
+            OutOfRange: The model has no such id.
+        """
+        self.check(token)
+        piece = self._pieces.get(token)
+        if piece is None:
+            return b""
+        if token in self._added or token in self.special_ids:
+            return self._added.get(token, piece).encode("utf-8", errors="replace")
+        if self._style == "bytes":
+            return _byte_level(piece)
+        if self._style == "metaspace":
+            if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+                return bytes([int(piece[3:5], 16)])
+            # Decoding one such token alone drops its leading space, so the piece itself is read.
+            return piece.replace("\u2581", " ").encode()
+        text = self._tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return text.encode("utf-8", errors="replace")
+
+    def check(self, token: int) -> None:
+        """Refuses ids that the model does not have."""
+        if not 0 <= token < self.size:
+            raise OutOfRange(f"Token id {token} does not exist; this model has ids 0 to {self.size - 1}.")
+
+    def fingerprint(self) -> str:
+        """A hash of every piece with its id."""
+        pieces = sorted(self._tokenizer.get_vocab().items(), key=lambda item: (item[1], item[0]))
+        return hashlib.sha256(json.dumps(pieces).encode()).hexdigest()
+
+
+def _style(decoder: str) -> str:
+    """How pieces are written, read from the tokenizer's own decoder: "bytes", "metaspace" or "other"."""
+    if '"ByteLevel"' in decoder:
+        return "bytes"
+    if '"Metaspace"' in decoder or "\\u2581" in decoder or '"ByteFallback"' in decoder:
+        return "metaspace"
+    return "other"
+
+
+@lru_cache(maxsize=1)
+def _alphabet() -> dict[str, int]:
+    """GPT-2's reversible alphabet: printable bytes stand for themselves, the rest for characters from 256 up."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+def _byte_level(piece: str) -> bytes:
+    alphabet = _alphabet()
+    return b"".join(
+        bytes([alphabet[letter]]) if letter in alphabet else letter.encode("utf-8", errors="replace")
+        for letter in piece
+    )
+
+
+def _sound(text: str) -> str:
+    """The text without lone surrogates, which no tokenizer can encode and a browser can send."""
+    return text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
