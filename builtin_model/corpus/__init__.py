@@ -1,0 +1,1 @@
+"""The corpus generator: one module a kind of document, `mixture` for the whole."""

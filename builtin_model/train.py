@@ -1,0 +1,181 @@
+"""Trains the built-in model from nothing: `python -m builtin_model.train --out build/builtin`.
+
+The corpus is written on the fly by `builtin_model.corpus`, so nothing is read but this package. A run counts steps,
+keeps a checkpoint every few hundred of them, and goes on from the newest one when it is started again.
+"""
+
+import argparse
+import logging
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import GenerationConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
+
+from builtin_model.packing import UNLEARNABLE, batch
+from builtin_model.tokenizer import END_OF_TEXT, END_OF_TURN, VOCABULARY_SIZE, train_tokenizer
+
+log = logging.getLogger("train")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a run goes.
+
+    Attributes:
+        seed: Of the corpus, the tokenizer's documents and the initial weights.
+        steps: Training steps in all.
+        tokens: Tokens in a step.
+        length: Tokens in a row of a usual step.
+        context: Tokens in a row of every `long_every`-th step, and the context of the model: rotary positions that
+            were never trained do not work.
+        long_every: How often a step is made of long rows.
+        peak: The largest learning rate of matrices (Muon) and of everything else (AdamW).
+        warm_up: Steps over which the rate rises.
+        decay: The last part of the steps, as a fraction, over which it falls to a twentieth.
+    """
+
+    seed: int = 1
+    steps: int = 7000
+    tokens: int = 4096
+    length: int = 256
+    context: int = 1024
+    long_every: int = 4
+    peak: float = 3e-3
+    warm_up: int = 100
+    decay: float = 0.6
+
+
+def architecture(context: int) -> Phi3Config:
+    """The shape of the model: Phi-3's blocks, made small."""
+    return Phi3Config(
+        vocab_size=VOCABULARY_SIZE,
+        hidden_size=256,
+        intermediate_size=480,
+        num_hidden_layers=6,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+        max_position_embeddings=context,
+        original_max_position_embeddings=context,
+        tie_word_embeddings=True,
+        attention_dropout=0.0,
+        embd_pdrop=0.0,
+        resid_pdrop=0.0,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """The rate at a step: a linear rise, a plateau, a linear fall to 5 % of the peak."""
+    falling = recipe.steps * (1 - recipe.decay)
+    fall = max(0.0, (step - falling) / (recipe.steps - falling))
+    return recipe.peak * min((step + 1) / recipe.warm_up, 1.0) * (1 - 0.95 * fall)
+
+
+def optimisers(model: Phi3ForCausalLM, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan, 2024) for the blocks' matrices, AdamW for embeddings and norms."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True),
+    ]
+
+
+def train(recipe: Recipe, out: Path) -> None:
+    """Runs the recipe, from the newest checkpoint in `out` if there is one, and writes the model there."""
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = _tokenizer(recipe, out)
+    torch.manual_seed(recipe.seed)
+    model = Phi3ForCausalLM(architecture(recipe.context))
+    chosen = optimisers(model, recipe.peak)
+    first = _resume(model, chosen, out / "checkpoint.pt")
+    log.info("%.2f M parameters, step %d of %d", model.num_parameters() / 1e6, first, recipe.steps)
+    started = time.monotonic()
+    for step in range(first, recipe.steps):
+        loss = _step(model, chosen, tokenizer, recipe, step)
+        if step % 50 == 0:
+            speed = (step - first + 1) * recipe.tokens / (time.monotonic() - started)
+            log.info("step %d loss %.3f, %.0f tokens a second", step, loss, speed)
+        if step % 250 == 249 or step == recipe.steps - 1:
+            _keep(model, chosen, out / "checkpoint.pt", step + 1)
+            export(model, tokenizer, out / "weights")
+
+
+def _step(
+    model: Phi3ForCausalLM,
+    chosen: list[torch.optim.Optimizer],
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: Recipe,
+    step: int,
+) -> float:
+    long = step % recipe.long_every == recipe.long_every - 1
+    length = recipe.context if long else recipe.length
+    ids, labels = batch(tokenizer, recipe.seed, step, recipe.tokens // length, length)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(ids, use_cache=False).logits
+    loss = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=UNLEARNABLE)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimiser in chosen:
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, step)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+    return loss.item()
+
+
+def _tokenizer(recipe: Recipe, out: Path) -> PreTrainedTokenizerFast:
+    folder = out / "tokenizer"
+    if not folder.exists():
+        train_tokenizer(recipe.seed, recipe.context).save_pretrained(folder)
+    loaded: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
+    return loaded
+
+
+def _resume(model: Phi3ForCausalLM, chosen: list[torch.optim.Optimizer], checkpoint: Path) -> int:
+    if not checkpoint.exists():
+        return 0
+    kept = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(kept["model"])
+    for optimiser, state in zip(chosen, kept["optimisers"], strict=True):
+        optimiser.load_state_dict(state)
+    return int(kept["step"])
+
+
+def _keep(model: Phi3ForCausalLM, chosen: list[torch.optim.Optimizer], checkpoint: Path, step: int) -> None:
+    beside = checkpoint.with_suffix(".new")
+    torch.save({"model": model.state_dict(), "optimisers": [o.state_dict() for o in chosen], "step": step}, beside)
+    # A rename is whole or not at all: a run that is killed here still finds the checkpoint before.
+    beside.replace(checkpoint)
+
+
+def export(model: Phi3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Writes the model as transformers loads it, its weights in bfloat16, half the size of float32."""
+    weights = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
+    copy = Phi3ForCausalLM(model.config).bfloat16()
+    copy.load_state_dict(weights)
+    ends = [tokenizer.convert_tokens_to_ids(token) for token in (END_OF_TEXT, END_OF_TURN)]
+    copy.generation_config = GenerationConfig(bos_token_id=ends[0], eos_token_id=ends, pad_token_id=ends[0])
+    copy.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def main() -> None:
+    """Reads the command line and trains."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/builtin"))
+    for name, default in asdict(Recipe()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    arguments = vars(parser.parse_args())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    out = arguments.pop("out")
+    train(Recipe(**arguments), out)
+
+
+if __name__ == "__main__":
+    main()
