@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from .story_parts import THINGS, context
+from builtin_model.corpus.story_parts import THINGS, context
 
 _FOLDER = Path(__file__).resolve().parent / "story_plots"
 _CHAT_SHARE = 0.15

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from .words import MEN, NAMES, WOMEN, article, pronouns
+from builtin_model.corpus.words import MEN, NAMES, WOMEN, article, pronouns
 
 THINGS: dict[str, tuple[str, ...]] = {
     "things": (
