@@ -9,7 +9,8 @@ Importing the package is light: torch and transformers load when a model does.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from model_runtime.catalogue import CATALOGUE, Offer
 from model_runtime.errors import (
@@ -40,6 +41,7 @@ from model_runtime.records import (
 )
 
 if TYPE_CHECKING:
+    from model_runtime.library import Library
     from model_runtime.model import Model
 
 __all__ = [
@@ -55,6 +57,8 @@ __all__ = [
     "FilterStage",
     "InputError",
     "LensGrid",
+    "Library",
+    "Model",
     "ModelCard",
     "ModelError",
     "ModelNotFound",
@@ -99,3 +103,11 @@ def load_model(
     from model_runtime.loading import load  # late: this import brings torch
 
     return load(name, device=device, dtype=dtype, progress=progress)
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what needs torch at its first use."""
+    late = {"Library": "model_runtime.library", "Model": "model_runtime.model"}
+    if name not in late:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(late[name]), name)

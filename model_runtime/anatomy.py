@@ -49,7 +49,8 @@ def dissect(model: PreTrainedModel) -> Anatomy:
                 if isinstance(child, nn.ModuleList) and len(child) == count:
                     return Anatomy(child, parent, name, config)
     raise ModelUnsupported(
-        f"{type(model).__name__} keeps its {count} layers in no single list, so they cannot be read. Choose another model."
+        f"{type(model).__name__} keeps its {count} layers in no single list, so they cannot be read. "
+        "Choose another model."
     )
 
 

@@ -5,9 +5,9 @@ import torch
 from model_runtime.anatomy import window
 from model_runtime.engine import Engine
 from model_runtime.errors import FeatureUnavailable, OutOfRange
-from model_runtime.recorder import scores_of, softmax_with_sink, visible_keys
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap
+from model_runtime.weights import scores_of, softmax_with_sink, visible_keys
 
 
 def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -> AttentionMap:
@@ -22,13 +22,10 @@ def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -
         raise FeatureUnavailable(f"The attention of L{layer} cannot be read: {engine.recorder.unreadable[layer]}.")
     if formula is None or keys is None:
         raise FeatureUnavailable(f"L{layer} has no attention; it mixes tokens in another way. Choose another layer.")
-    known = recording.chunks[0].queries[layer]
-    heads = 0 if known is None else known.shape[0]
-    if not 0 <= head < heads:
-        raise OutOfRange(f"Head {head} of L{layer} does not exist; the layer has heads 0 to {heads - 1}.")
+    if not 0 <= head < formula.heads:
+        raise OutOfRange(f"Head {head} of L{layer} does not exist; the layer has heads 0 to {formula.heads - 1}.")
     query = recording.queries(layer, head)
-    assert query is not None  # its first chunk has queries, so all have
-    shared = head // (heads // keys.shape[0])
+    shared = head // (formula.heads // formula.key_value_heads)
     with engine.running():
         visible = visible_keys(recording.starts(layer).to(query.device), 0, len(recording.ids))
         scores = scores_of(query[None], keys[shared][None], formula, visible)
@@ -52,6 +49,6 @@ def head_weights(
     """All heads of a layer at once, for the self-check: weights [head, query, key] and sink shares [head, query]."""
     formula = engine.recorder.formulas[layer]
     assert formula is not None  # asked only of layers that attended
-    repeated = keys.repeat_interleave(query.shape[0] // keys.shape[0], dim=0)
+    repeated = keys.repeat_interleave(formula.heads // formula.key_value_heads, dim=0)
     visible = visible_keys(starts.to(query.device), 0, keys.shape[1])
     return softmax_with_sink(scores_of(query, repeated, formula, visible), formula.sinks)

@@ -73,7 +73,7 @@ def filters(decoding: Decoding) -> list[tuple[str, float, LogitsProcessor]]:
 
 
 def uniform(seed: int, index: int) -> float:
-    """The one number in [0, 1) that decides the token at `index`: the same on every device and in any order of asking."""
+    """The number in [0, 1) that decides the token at `index`: the same on every device and in any order of asking."""
     generator = torch.Generator(device="cpu")
     # Mixed by NumPy's seed hash, so that neighbouring seeds and indices do not give related draws.
     generator.manual_seed(int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> np.uint64(1)))
@@ -103,7 +103,7 @@ def decide(logits: torch.Tensor, ids: tuple[int, ...], decoding: Decoding) -> Ch
     for name, setting, processor in filters(decoding):
         before = torch.isfinite(scores)
         # A clone: the repetition penalty scatters into the tensor that it is given.
-        scores = processor(context, scores.clone())  # type: ignore[arg-type]  # they are annotated with old aliases
+        scores = processor(context, scores.clone())
         after = torch.isfinite(scores)
         probability = _softmax(scores)
         removed = (before & ~after)[0].numpy()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from model_runtime.anatomy import Anatomy
 from model_runtime.errors import ModelTooLarge
@@ -30,6 +30,8 @@ class Engine:
         recorder: The seam.
         unembedding: From streams to logits.
         keep_logits: Whether every position's logits are kept, because they cannot be computed again.
+        keep_streams: Whether the residual streams are kept; not where they cannot be read.
+        cached: Whether steps go on from a cache; where that is not exact, every text runs in one pass.
     """
 
     def __init__(self, model: PreTrainedModel, anatomy: Anatomy, recorder: Recorder, unembedding: Unembedding) -> None:
@@ -38,6 +40,8 @@ class Engine:
         self.recorder = recorder
         self.unembedding = unembedding
         self.keep_logits = False
+        self.keep_streams = True
+        self.cached = True
 
     def record(self, ids: tuple[int, ...], base: Recording | None) -> Recording:
         """The recording of a text.
@@ -50,19 +54,21 @@ class Engine:
             ModelTooLarge: The memory does not suffice for so long a text.
         """
         with self.running():
-            return self._extend(ids, base)
+            return self._extend(ids, base if self.cached else None)
 
     def _extend(self, ids: tuple[int, ...], base: Recording | None) -> Recording:
         done = 0 if base is None else len(base.ids)
-        cache = new_cache(self.anatomy.config) if base is None else branch(base.cache)
+        cache = self._cache(base)
         chunks: tuple[Chunk, ...] = () if base is None else base.chunks
         statistics = None if base is None else base.statistics
         newest = None if base is None else self.logits(base, done - 1)
         tape: Tape
-        for begin in range(done, len(ids), self.unembedding.rows):
-            part = torch.tensor(ids[begin : begin + self.unembedding.rows], device=self.model.device)
+        rows = len(ids) if cache is None else self.unembedding.rows
+        for begin in range(done, len(ids), rows):
+            part = torch.tensor(ids[begin : begin + rows], device=self.model.device)
             with self.recorder.recording() as tape:
-                logits = self.model(part[None], past_key_values=cache, use_cache=True).logits[0]  # [token, vocabulary]
+                output = self.model(part[None], past_key_values=cache, use_cache=cache is not None)
+            logits = output.logits[0]  # [token, vocabulary]
             first = NOTHING_BEFORE if newest is None else statistics_of(newest[None], part[:1])
             statistics = first if statistics is None else statistics.joined(first)
             statistics = statistics.joined(statistics_of(logits[:-1], part[1:]))
@@ -72,10 +78,17 @@ class Engine:
         lens = None if base is None else base.lens
         return Recording(ids, chunks, cache, tuple(tape.keys), statistics, newest, lens)
 
+    def _cache(self, base: Recording | None) -> DynamicCache | None:
+        """A cache to write to, which shares what the base's holds."""
+        if not self.cached:
+            return None
+        return new_cache(self.anatomy.config) if base is None or base.cache is None else branch(base.cache)
+
     def _chunk(self, tape: Tape, logits: torch.Tensor) -> Chunk:
         blank = torch.zeros(logits.shape[0], dtype=torch.long)
         return Chunk(
-            torch.stack(tape.streams),
+            logits.shape[0],
+            torch.stack(tape.streams) if self.keep_streams else None,
             tuple(tape.queries),
             torch.stack([blank if starts is None else starts for starts in tape.starts]),
             logits.clone() if self.keep_logits else None,
@@ -108,5 +121,3 @@ class Engine:
             raise ModelTooLarge(
                 f"The memory of {self.model.device} is full. Use a shorter text, a smaller model or another device."
             ) from error
-
-

@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - they are named by what happened, as the page says it
 """Every error that Tokenscope raises on purpose.
 
     TokenscopeError

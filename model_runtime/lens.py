@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from model_runtime.engine import Engine
-from model_runtime.recording import LensRows, Recording
-from model_runtime.records import LensGrid
+from model_runtime.recording import LensRows, Recording, ranks
+from model_runtime.records import Floats, Integers, LensGrid
 from model_runtime.vocabulary import Vocabulary
 
 TOP = 10
@@ -46,19 +46,16 @@ def _first_best(logits: torch.Tensor) -> torch.Tensor:
     return (logits == logits.amax(-1, keepdim=True)).int().argmax(-1)
 
 
-def _row(logits: torch.Tensor, targets: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _row(logits: torch.Tensor, targets: torch.Tensor) -> tuple[Integers, Floats, Integers, Floats]:
     """One stream: top ids and probabilities [token, k], the targets' ranks and probabilities [token]."""
     probability = logits.softmax(-1)
     count = min(TOP, logits.shape[1])
     values, ids = probability.topk(count, dim=-1)
     # Equals are listed by id; topk promises no order among them.
     order = np.lexsort((ids.cpu().numpy(), -values.cpu().numpy()), axis=-1)
-    own = probability.gather(1, targets[:, None])  # [token, 1]
-    numbers = torch.arange(logits.shape[1], device=logits.device)
-    ahead = (probability > own) | ((probability == own) & (numbers < targets[:, None]))
     return (
         np.take_along_axis(ids.cpu().numpy(), order, axis=-1),
         np.take_along_axis(values.cpu().numpy(), order, axis=-1),
-        ahead.sum(-1).cpu().numpy(),
-        own[:, 0].cpu().numpy(),
+        ranks(probability, targets).cpu().numpy(),
+        probability.gather(1, targets[:, None])[:, 0].cpu().numpy(),
     )

@@ -18,7 +18,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
@@ -30,6 +31,10 @@ Progress = Callable[[str, float | None], None]
 BUILTIN = Path(__file__).resolve().parent.parent / "builtin_model" / "weights"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
+# What transformers raises at files that it cannot use.
+FAILURES = (
+    ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError, OSError, SafetensorError,
+)  # fmt: skip
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -38,14 +43,14 @@ def load(name: str, *, device: str, dtype: str, progress: Progress | None) -> Mo
     report: Progress = progress or (lambda message, fraction: None)
     where = _device(device)
     report("Looking for the model", None)
-    folder, revision = _files(name, report)
+    folder, revision, title = _files(name, report)
     config = _config(folder, name)
     report("Reading the tokenizer", 0.3)
     tokenizer = _tokenizer(folder, name)
     report("Reading the weights", 0.4)
     model = _weights(folder, name, config, where, _dtype(dtype, where))
     report("Checking that what will be shown is what the model computes", 0.8)
-    loaded = Model(model, tokenizer, name=name.partition("@")[0], revision=revision)
+    loaded = _checked(model, tokenizer, title, revision)
     report("Ready", 1.0)
     return loaded
 
@@ -71,21 +76,24 @@ def _dtype(name: str, device: torch.device) -> torch.dtype | str:
     return DTYPES[name]
 
 
-def _files(name: str, report: Progress) -> tuple[Path, str]:
-    """The folder of a model's files and the hub commit, "" for local ones."""
+def _files(name: str, report: Progress) -> tuple[Path, str, str]:
+    """The folder of a model's files, the hub commit ("" for local ones), and the name without its revision."""
     if name == "builtin":
         if not (BUILTIN / "config.json").is_file():
-            raise ModelNotFound(f"The built-in model's files are missing from {BUILTIN}. Get the whole repository again.")
-        return BUILTIN, ""
+            raise ModelNotFound(f"The built-in model's files are missing from {BUILTIN}. Clone the repository again.")
+        return BUILTIN, "", name
     if Path(name).is_dir():
-        return Path(name), ""
+        return Path(name), "", name
     identity, _, revision = name.partition("@")
     if not HUB_ID.fullmatch(identity) or os.path.isabs(name):
-        raise ModelNotFound(f"There is no folder {name!r}, and it is no Hugging Face id such as Qwen/Qwen3-0.6B either.")
-    return _download(identity, revision or None, report)
+        raise ModelNotFound(
+            f"There is no folder {name!r}, and no Hugging Face id such as Qwen/Qwen3-0.6B looks like it."
+        )
+    folder = _download(identity, revision or None, report)
+    return folder, folder.name, identity  # hub snapshots are kept in a folder named by their commit
 
 
-def _download(identity: str, revision: str | None, report: Progress) -> tuple[Path, str]:
+def _download(identity: str, revision: str | None, report: Progress) -> Path:
     """Fetches what is not yet here; without a connection what is here has to do."""
     try:
         report(f"Fetching {identity} from Hugging Face", 0.05)
@@ -102,12 +110,12 @@ def _download(identity: str, revision: str | None, report: Progress) -> tuple[Pa
     except RevisionNotFoundError as error:
         raise ModelNotFound(f"{identity} has no revision {revision!r}. Check it on huggingface.co.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise ModelNotFound(f"Hugging Face has no model {identity!r}, or only for others. Check the spelling.") from error
+        raise ModelNotFound(f"Hugging Face has no model {identity!r} that you may see. Check the spelling.") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
         raise ModelNotFound(
             f"{identity} is not on this machine and Hugging Face cannot be reached. Connect, or give a folder."
         ) from error
-    return folder, folder.name
+    return folder
 
 
 def _config(folder: Path, name: str) -> Any:
@@ -120,29 +128,49 @@ def _config(folder: Path, name: str) -> Any:
         raise ModelUnsupported(f"The config.json of {name} cannot be read: {error}") from error
     kind = raw.get("model_type") if isinstance(raw, dict) else None
     if kind not in CONFIG_MAPPING:
-        own = " It needs its own code, and code from a model's repository is never run." if "auto_map" in str(raw) else ""
-        raise ModelUnsupported(f"{name} is of type {kind!r}, which transformers does not know.{own} Choose another model.")
+        own = " It needs its own code, and code from a repository is never run here." if "auto_map" in str(raw) else ""
+        raise ModelUnsupported(f"{name} is of type {kind!r}, which transformers does not know.{own} Choose another.")
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+    except FAILURES as error:
         raise ModelUnsupported(f"The config.json of {name} cannot be used: {error}") from error
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise ModelUnsupported(f"{name} is of type {kind!r}, which writes no text token by token. Choose a causal model.")
+        raise ModelUnsupported(
+            f"{name} is of type {kind!r}, which does not write token by token. Choose a causal model."
+        )
     return config
 
 
 def _tokenizer(folder: Path, name: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError) as error:
+    except FAILURES as error:
         raise ModelUnsupported(f"The tokenizer of {name} cannot be opened: {error}") from error
 
 
-def _weights(folder: Path, name: str, config: Any, device: torch.device, dtype: torch.dtype | str) -> Any:
+def _weights(folder: Path, name: str, config: Any, device: torch.device, dtype: torch.dtype | str) -> PreTrainedModel:
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, trust_remote_code=False)
-        return model.to(device)
+        opened: Any = AutoModelForCausalLM.from_pretrained(
+            folder, config=config, dtype=dtype, trust_remote_code=False, output_loading_info=True
+        )
+        model, info = opened
+        lacking: set[str] = info["missing_keys"]
+        if lacking:  # transformers would only warn, and fill them with noise
+            raise ModelUnsupported(
+                f"The weights of {name} lack {len(lacking)} tensors, such as {min(lacking)}. Get its files again."
+            )
+        placed: PreTrainedModel = model.to(device=device)
+        return placed
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ModelTooLarge(f"{device} has not enough memory for {name}. Use a smaller model or dtype='bfloat16'.") from error
-    except (ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError, OSError) as error:
+        raise ModelTooLarge(f"{device} has not enough memory for {name}. Use a smaller one or 'bfloat16'.") from error
+    except FAILURES as error:
         raise ModelUnsupported(f"The weights of {name} cannot be opened: {error}") from error
+
+
+def _checked(model: PreTrainedModel, tokenizer: Any, name: str, revision: str) -> Model:
+    try:
+        return Model(model, tokenizer, name=name, revision=revision)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise ModelTooLarge(f"{model.device} has not enough memory to run {name}. Use a smaller model.") from error
+    except FAILURES as error:
+        raise ModelUnsupported(f"{name} cannot be run step by step: {type(error).__name__}: {error}") from error

@@ -4,22 +4,19 @@ import threading
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from transformers import PreTrainedModel
 
-from model_runtime import anatomy as parts
-from model_runtime import selfcheck
+from model_runtime.anatomy import weight_bytes
 from model_runtime.attention import attention_map
 from model_runtime.decoding import Choice, decide
-from model_runtime.engine import Engine
+from model_runtime.distribution import listed
 from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
+from model_runtime.installation import card_of, install
 from model_runtime.lens import lens_grid
 from model_runtime.moment import Decoding, Moment
-from model_runtime.recorder import NAME, Recorder
 from model_runtime.recording import Recording
-from model_runtime.records import AttentionMap, Distribution, FilterStage, Floats, LensGrid, ModelCard, TokenTable
+from model_runtime.records import AttentionMap, Distribution, Floats, LensGrid, ModelCard, TokenTable
 from model_runtime.shelf import Shelf
-from model_runtime.unembedding import Unembedding
 from model_runtime.vocabulary import Tokenizer, Vocabulary
 
 GIGABYTE = 2**30
@@ -51,57 +48,24 @@ class Model:
             shelf_bytes: The most bytes of recordings to keep; by default 1 GB on a CPU, 4 GB elsewhere.
 
         Raises:
-            ModelUnsupported: Its layers cannot be found.
-            FeatureUnavailable: Its last layer leads nowhere.
+            ModelUnsupported: Its layers cannot be found, or nothing follows them.
         """
-        model.eval()
-        anatomy = parts.dissect(model)
-        context = parts.context_limit(anatomy.config)
-        with torch.inference_mode():
-            unembedding = Unembedding(model, anatomy, context)
-        stock = selfcheck.stock_run(model, unembedding.vocabulary)
-        model.set_attn_implementation(NAME)  # families outside the interface log a warning and stay as they are
-        seam = getattr(model.config, "_attn_implementation", None) == NAME
-        self._engine = Engine(model, anatomy, Recorder(anatomy.layers), unembedding)
-        self._vocabulary = Vocabulary(tokenizer, unembedding.vocabulary)
+        installation = install(model)
+        self._engine, self._off = installation.engine, installation.off
+        self._vocabulary = Vocabulary(tokenizer, self._engine.unembedding.vocabulary)
+        self._card = card_of(installation, self._vocabulary, name, revision)
         self._lock = threading.RLock()
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
-        proofs = selfcheck.prove(self._engine, stock, seam)
-        self._off = {proof.feature: f"{proof.name}: {proof.detail}" for proof in proofs if not proof.passed}
-        self._engine.keep_logits = "lens" in self._off
-        self._card = self._facts(name, revision, context, proofs)
 
-    def _facts(self, name: str, revision: str, context: int, proofs: tuple[selfcheck.Proof, ...]) -> ModelCard:
-        model, config = self._engine.model, self._engine.anatomy.config
-        heads = int(getattr(config, "num_attention_heads", 0) or 0)
-        width = int(config.hidden_size)
-        return ModelCard(
-            name=name,
-            revision=revision,
-            fingerprint=parts.fingerprint(model.config, self._vocabulary.fingerprint()),
-            model_type=model.config.model_type,
-            architecture=type(model).__name__,
-            layers=len(self._engine.anatomy.layers),
-            heads=heads,
-            key_value_heads=int(getattr(config, "num_key_value_heads", None) or heads),
-            head_width=int(getattr(config, "head_dim", None) or (width // heads if heads else 0)),
-            width=width,
-            vocabulary_size=self._vocabulary.size,
-            context=context,
-            parameters=parts.parameters(model),
-            device=str(model.device),
-            dtype=str(model.dtype).removeprefix("torch."),
-            chat=self._vocabulary.chat,
-            end_ids=parts.end_ids(model, self._vocabulary.end_id),
-            proofs=proofs,
-        )
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes that the weights take on their device."""
+        return weight_bytes(self._engine.model)
 
     def card(self) -> ModelCard:
         """The facts of the model, and what was proved at load."""
         return self._card
-
-    # --- making moments ---
 
     def begin(self, text: str, *, chat: bool = False, decoding: Decoding | None = None) -> Moment:
         """The moment at the end of a prompt. The model does not run yet.
@@ -200,8 +164,6 @@ class Model:
         """The id that the next step takes."""
         return self._choice(moment, len(moment.ids) - 1).token
 
-    # --- asking about moments ---
-
     def tokens(self, moment: Moment) -> TokenTable:
         """Every token with how well the tokens before it predicted it."""
         statistics = self._recording(moment).statistics
@@ -233,36 +195,7 @@ class Model:
             raise OutOfRange(f"Cannot list {top} tokens; use 1 or more, or None for all.")
         choice, logits = self._choice_and_logits(moment, position)
         chosen = moment.ids[position + 1] if position + 1 < len(moment.ids) else None
-        order = np.lexsort((np.arange(self._vocabulary.size), -choice.raw))
-        rows = order if top is None else order[:top]
-        if chosen is not None and chosen not in rows:
-            rows = np.append(rows, chosen)
-        positive = choice.raw[choice.raw > 0].astype(np.float64)
-        return Distribution(
-            position=position,
-            ids=rows.astype(np.int64),
-            text=tuple(self._vocabulary.text(int(token)) for token in rows),
-            raw=choice.raw[rows],
-            final=choice.final[rows],
-            logits=logits[rows],
-            stages=tuple(
-                FilterStage(
-                    name=stage.name,
-                    setting=stage.setting,
-                    probability=stage.probability[rows],
-                    removed=stage.removed[rows],
-                    removed_count=int(stage.removed.sum()),
-                    kept_count=stage.kept,
-                )
-                for stage in choice.stages
-            ),
-            chosen=chosen,
-            choice=choice.token,
-            entropy=max(0.0, float(-(positive * np.log(positive)).sum())),
-            vocabulary_size=self._vocabulary.size,
-            other_raw=_rest(choice.raw, rows),
-            other_final=_rest(choice.final, rows),
-        )
+        return listed(choice, logits, self._vocabulary, position, chosen, top)
 
     def attention(self, moment: Moment, layer: int, head: int) -> AttentionMap:
         """What one head looks at, from every position.
@@ -312,8 +245,6 @@ class Model:
         """
         return self._vocabulary.text(token)
 
-    # --- inside ---
-
     def _recording(self, moment: Moment) -> Recording:
         """The recording of a moment, from the shelf as far as it goes."""
         self._check(moment)
@@ -342,7 +273,9 @@ class Model:
                 f"({self._card.fingerprint}). Open it with the model that made it."
             )
         if max(moment.ids) >= self._vocabulary.size:
-            raise BadMoment(f"The moment holds token id {max(moment.ids)}; this model ends at {self._vocabulary.size - 1}.")
+            raise BadMoment(
+                f"The moment holds token id {max(moment.ids)}; this model has {self._vocabulary.size} tokens."
+            )
         self._fits(len(moment.ids))
 
     def _fits(self, tokens: int) -> None:
@@ -355,7 +288,9 @@ class Model:
     def _refuse_ended(self, moment: Moment) -> None:
         reason = self.ended(moment)
         if reason == "context full":
-            raise ContextFull(f"The text fills the model's context of {self._card.context} tokens. Go back or begin anew.")
+            raise ContextFull(
+                f"The text fills the model's context of {self._card.context} tokens. Begin anew or go back."
+            )
         if reason is not None:
             raise TextEnded(f"The text has ended ({reason}). Go back a step and take another token, or begin anew.")
 
@@ -370,10 +305,3 @@ class Model:
     def _require(self, feature: str) -> None:
         if feature in self._off:
             raise FeatureUnavailable(f"The {feature} of this model is switched off. {self._off[feature]}.")
-
-
-def _rest(probability: Floats, rows: np.ndarray) -> float:
-    """What the tokens that are not listed have together."""
-    others = np.ones(probability.shape, np.bool_)
-    others[rows] = False
-    return float(probability[others].sum(dtype=np.float64))

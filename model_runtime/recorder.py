@@ -18,25 +18,12 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from model_runtime.weights import Formula, scores_of, softmax_with_sink, visible_keys
+
 # A name with "sdpa", "flash" or "flex" in it would trip substring checks inside transformers.
 NAME = "probe"
-
-
-@dataclass(frozen=True)
-class Formula:
-    """What turns a layer's queries and keys into weights.
-
-    Attributes:
-        scaling: The factor on the scores.
-        softcap: The bound c of c * tanh(score / c), None where there is none.
-        sinks: [head] the logit of each head's attention sink, None where there is none.
-        window: The sliding window that the layer passed on, in tokens, if any.
-    """
-
-    scaling: float
-    softcap: float | None
-    sinks: torch.Tensor | None
-    window: int | None
+# What some families pass to their attention that changes the weights and that this runtime does not know.
+FOREIGN = ("position_bias", "indices", "block_indices", "sinks")
 
 
 @dataclass
@@ -51,6 +38,7 @@ class Tape:
         outputs: With `thorough`: (values, attention output), for the self-check.
         thorough: Whether to keep the outputs too.
         disturbed: With a batch: row i has one head of layer i disturbed, for the self-check.
+        seen_masks: Masks met in this pass with their starts: the layers of one kind share one mask.
     """
 
     streams: list[torch.Tensor]
@@ -114,8 +102,8 @@ class Recorder:
             output[layer, :, layer % output.shape[2]] += output[layer].abs().max()
         if tape.queries[layer] is not None:
             self.unreadable[layer] = "the layer computes attention more than once"
-        if call.obstacle is not None:
-            self.unreadable[layer] = call.obstacle
+        if call.foreign:
+            self.unreadable[layer] = f"the model passes {call.foreign[0]!r} to it, which is not reproduced here"
         self.formulas[layer] = call.formula
         # A copy: a view into a fused projection would keep the whole projection alive.
         tape.queries[layer] = call.query[0].clone(memory_format=torch.contiguous_format)
@@ -139,7 +127,7 @@ class AttentionCall:
         mask: [batch, head or 1, new token, token], True where visible, or None.
         causal: Whether a missing mask means that later tokens are hidden.
         formula: How the weights follow.
-        obstacle: Why the weights cannot be computed from this, None where they can.
+        foreign: Further arguments that change the weights in ways which are not reproduced here.
     """
 
     query: torch.Tensor
@@ -148,48 +136,12 @@ class AttentionCall:
     mask: torch.Tensor | None
     causal: bool
     formula: Formula
-    obstacle: str | None
+    foreign: tuple[str, ...]
 
 
 # Any module inside a decoder layer -> its recorder and layer. Not a ContextVar: Gradio resumes a generator in a fresh
 # context on another thread at every step, where a ContextVar would be lost.
 _owners: "WeakKeyDictionary[nn.Module, tuple[ref[Recorder], int]]" = WeakKeyDictionary()
-
-
-def softmax_with_sink(scores: torch.Tensor, sinks: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Softmax over keys beside an attention sink.
-
-    Args:
-        scores: [head, query, key] float32, the lowest number where hidden.
-        sinks: [head] the sinks' logits, or None.
-
-    Returns:
-        The weights [head, query, key] and the sinks' shares [head, query]; together they sum to one.
-    """
-    if sinks is None:
-        return scores.softmax(-1), scores.new_zeros(scores.shape[:-1])
-    column = sinks.float().reshape(-1, 1, 1).expand(*scores.shape[:-1], 1)
-    full = torch.cat([scores, column], -1).softmax(-1)
-    return full[..., :-1], full[..., -1]
-
-
-def scores_of(query: torch.Tensor, key: torch.Tensor, formula: Formula, visible: torch.Tensor) -> torch.Tensor:
-    """The scores that the softmax is taken of.
-
-    Args:
-        query: [head, query, head width].
-        key: [head, key, head width].
-        formula: The layer's.
-        visible: Boolean, broadcastable to [head, query, key].
-
-    Returns:
-        [head, query, key] float32, the lowest float32 where not visible.
-    """
-    scores = query.float() @ key.float().transpose(-1, -2) * formula.scaling
-    if formula.softcap is not None:
-        scores = torch.tanh(scores / formula.softcap) * formula.softcap
-    # The lowest number and not minus infinity: a row that sees nothing must not become NaN.
-    return scores.masked_fill(~visible, torch.finfo(torch.float32).min)
 
 
 def _attention(
@@ -213,16 +165,15 @@ def _attention(
         attention_mask,
         causal=is_causal,
         formula=Formula(
-            query.shape[-1] ** -0.5 if scaling is None else float(scaling), softcap, s_aux, kwargs.get("sliding_window")
+            heads=query.shape[1],
+            key_value_heads=key.shape[1],
+            head_width=query.shape[3],
+            scaling=query.shape[3] ** -0.5 if scaling is None else float(scaling),
+            softcap=softcap,
+            sinks=s_aux,
+            window=kwargs.get("sliding_window"),
         ),
-        obstacle=next(
-            (
-                f"the model passes {name!r} to its attention, which this runtime does not reproduce"
-                for name in ("position_bias", "indices", "block_indices", "sinks")
-                if kwargs.get(name) is not None
-            ),
-            None,
-        ),
+        foreign=tuple(name for name in FOREIGN if kwargs.get(name) is not None),
     )
     if softcap is None and s_aux is None:
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
@@ -258,7 +209,7 @@ def _explicit(call: AttentionCall) -> torch.Tensor:
 def _starts(tape: Tape, call: AttentionCall) -> torch.Tensor | None:
     """The first visible key of each new token, None where what it sees is no unbroken run that ends at itself.
 
-    Every mask of a causal model is such a run (plain, sliding or chunked); the layers of one kind share one mask.
+    Every mask of a causal model is such a run, be it plain, sliding or chunked.
     """
     rows, columns = call.query.shape[2], call.key.shape[2]
     if call.mask is None:
@@ -275,22 +226,6 @@ def _starts(tape: Tape, call: AttentionCall) -> torch.Tensor | None:
     kept = starts.cpu()
     tape.seen_masks[id(call.mask)] = (call.mask, kept)  # the mask itself is kept so that its id stays its own
     return kept
-
-
-def visible_keys(starts: torch.Tensor, first: int, columns: int) -> torch.Tensor:
-    """Which keys each query sees.
-
-    Args:
-        starts: [query] the first visible key.
-        first: The position of the first query.
-        columns: Number of keys.
-
-    Returns:
-        Boolean [query, key].
-    """
-    keys = torch.arange(columns, device=starts.device)
-    positions = torch.arange(first, first + starts.shape[0], device=starts.device)
-    return (keys >= starts[:, None]) & (keys <= positions[:, None])
 
 
 AttentionInterface.register(NAME, _attention)

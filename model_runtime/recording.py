@@ -2,7 +2,6 @@
 
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -22,26 +21,24 @@ class Chunk:
     """What a run of neighbouring tokens left; tensors are never written again.
 
     Attributes:
-        streams: [stream, token, width] the residual stream, streams 0 to n.
+        tokens: How many tokens the chunk is about.
+        streams: [stream, token, width] the residual stream, streams 0 to n, None where it cannot be read.
         queries: Per layer [head, token, head width], None where the layer has no attention.
         starts: [layer, token] the first key that each token sees.
         logits: [token, vocabulary] where they cannot be computed again, else None.
     """
 
-    streams: torch.Tensor
+    tokens: int
+    streams: torch.Tensor | None
     queries: tuple[torch.Tensor | None, ...]
     starts: torch.Tensor
     logits: torch.Tensor | None
 
-    @property
-    def tokens(self) -> int:
-        """How many tokens the chunk is about."""
-        return self.streams.shape[1]
-
     def cut(self, tokens: int) -> "Chunk":
         """Its first tokens, as views."""
         return Chunk(
-            self.streams[:, :tokens],
+            tokens,
+            None if self.streams is None else self.streams[:, :tokens],
             tuple(None if query is None else query[:, :tokens] for query in self.queries),
             self.starts[:, :tokens],
             None if self.logits is None else self.logits[:tokens],
@@ -50,13 +47,11 @@ class Chunk:
     def joined(self, after: "Chunk") -> "Chunk":
         """This chunk and the one after it, as one."""
         return Chunk(
-            torch.cat([self.streams, after.streams], dim=1),
-            tuple(
-                None if mine is None or other is None else torch.cat([mine, other], dim=1)
-                for mine, other in zip(self.queries, after.queries, strict=True)
-            ),
+            self.tokens + after.tokens,
+            _joined(self.streams, after.streams, 1),
+            tuple(_joined(mine, other, 1) for mine, other in zip(self.queries, after.queries, strict=True)),
             torch.cat([self.starts, after.starts], dim=1),
-            None if self.logits is None or after.logits is None else torch.cat([self.logits, after.logits]),
+            _joined(self.logits, after.logits, 0),
         )
 
 
@@ -100,7 +95,7 @@ class LensRows:
     @property
     def tokens(self) -> int:
         """How many tokens are done."""
-        return self.top_ids.shape[1]
+        return len(self.target_ids)
 
     def cut(self, tokens: int) -> "LensRows":
         """The first tokens."""
@@ -132,7 +127,7 @@ class Recording:
     Attributes:
         ids: The tokens.
         chunks: What they left, in order.
-        cache: The model's KV cache after the last token.
+        cache: The model's KV cache after the last token, None where the model works without one.
         keys: Per layer [key/value head, token, head width]: the cache's own tensors, None without attention.
         statistics: Per token.
         newest: [vocabulary] float32 logits after the last token, None where they have to be computed again.
@@ -141,7 +136,7 @@ class Recording:
 
     ids: tuple[int, ...]
     chunks: tuple[Chunk, ...]
-    cache: DynamicCache
+    cache: DynamicCache | None
     keys: tuple[torch.Tensor | None, ...]
     statistics: Statistics
     newest: torch.Tensor | None
@@ -149,18 +144,25 @@ class Recording:
 
     def shared(self, ids: tuple[int, ...]) -> int:
         """How many leading tokens are the same."""
-        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self.ids, ids, strict=False)))
+        low, high = 0, min(len(self.ids), len(ids))
+        while low < high:  # bisection, as comparing slices is quick and comparing one by one is not
+            middle = (low + high + 1) // 2
+            if self.ids[low:middle] == ids[low:middle]:
+                low = middle
+            else:
+                high = middle - 1
+        return low
 
     @property
     def cuttable(self) -> bool:
         """Whether the cache can go back; the running states of linear attention cannot."""
-        return all(type(layer) is DynamicLayer for layer in self.cache.layers)
+        return self.cache is not None and all(type(layer) is DynamicLayer for layer in self.cache.layers)
 
     def cut(self, tokens: int) -> "Recording | None":
         """The recording of the first tokens, as views; None where there is none or the cache cannot go back."""
         if tokens == len(self.ids):
             return self
-        if tokens == 0 or not self.cuttable:
+        if tokens == 0 or self.cache is None or not self.cuttable:
             return None
         kept, rest = [], tokens
         for chunk in self.chunks:
@@ -179,15 +181,9 @@ class Recording:
             self.lens and self.lens.cut(tokens),
         )
 
-    def queries(self, layer: int, head: int) -> torch.Tensor | None:
-        """[token, head width] of one head over the whole text, None where the layer has no attention."""
-        parts = []
-        for chunk in self.chunks:
-            query = chunk.queries[layer]
-            if query is None:
-                return None
-            parts.append(query[head])
-        return torch.cat(parts)
+    def queries(self, layer: int, head: int) -> torch.Tensor:
+        """[token, head width] of one head of an attending layer, over the whole text."""
+        return torch.cat([query[head] for chunk in self.chunks if (query := chunk.queries[layer]) is not None])
 
     def starts(self, layer: int) -> torch.Tensor:
         """[token] the first key that each token sees in a layer."""
@@ -198,7 +194,7 @@ class Recording:
         parts, offset = [], 0
         for chunk in self.chunks:
             low, high = max(begin - offset, 0), min(end - offset, chunk.tokens)
-            if low < high:
+            if low < high and chunk.streams is not None:
                 parts.append(chunk.streams[stream, low:high])
             offset += chunk.tokens
         return torch.cat(parts)
@@ -211,12 +207,12 @@ class Recording:
             if position < chunk.tokens:
                 return None if chunk.logits is None else chunk.logits[position].float()
             position -= chunk.tokens
-        return None
+        raise IndexError(position)
 
     def storages(self) -> dict[int, int]:
         """The memory behind the tensors: address -> bytes. What recordings share has one address."""
         tensors: list[torch.Tensor | None] = [*self.keys, self.newest]
-        for layer in self.cache.layers:
+        for layer in self.cache.layers if self.cache is not None else ():
             tensors += [value for value in vars(layer).values() if isinstance(value, torch.Tensor)]
             for group in vars(layer).values():
                 if isinstance(group, dict):
@@ -225,6 +221,10 @@ class Recording:
             tensors += [chunk.streams, *chunk.queries, chunk.logits]
         storages = [tensor.untyped_storage() for tensor in tensors if tensor is not None]
         return {storage.data_ptr(): storage.nbytes() for storage in storages}
+
+
+def _joined(mine: torch.Tensor | None, after: torch.Tensor | None, dimension: int) -> torch.Tensor | None:
+    return None if mine is None or after is None else torch.cat([mine, after], dim=dimension)
 
 
 def appended(chunks: tuple[Chunk, ...], chunk: Chunk) -> tuple[Chunk, ...]:
@@ -265,18 +265,22 @@ def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:
         logits: [token, vocabulary].
         following: [token] the ids that came.
     """
-    logarithms = logits.float().log_softmax(-1)
-    probability = logarithms.exp()
-    own = logarithms.gather(1, following[:, None])  # [token, 1]
-    ids = torch.arange(logits.shape[1], device=logits.device)
-    ahead = (logarithms > own) | ((logarithms == own) & (ids < following[:, None]))
+    logits = logits.float()
+    probability = logits.softmax(-1)
+    surprisal = -logits.log_softmax(-1).gather(1, following[:, None])[:, 0]
     entropy = torch.special.entr(probability).sum(-1)
     return Statistics(
-        (-own[:, 0]).clamp(min=0).cpu().numpy(), ahead.sum(-1).cpu().numpy(), entropy.clamp(min=0).cpu().numpy()
+        surprisal.clamp(min=0).cpu().numpy(),
+        ranks(probability, following).cpu().numpy(),
+        entropy.clamp(min=0).cpu().numpy(),
     )
 
 
-NOTHING_BEFORE = Statistics(
-    np.array([np.nan], np.float32), np.array([-1], np.int64), np.array([np.nan], np.float32)
-)
+def ranks(probability: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """[row] the place of one id a row among the probabilities [row, vocabulary]; equals are ordered by id."""
+    own = probability.gather(1, ids[:, None])  # [row, 1]
+    all_ids = torch.arange(probability.shape[1], device=probability.device)
+    return ((probability > own) | ((probability == own) & (all_ids < ids[:, None]))).sum(-1)
 
+
+NOTHING_BEFORE = Statistics(np.array([np.nan], np.float32), np.array([-1], np.int64), np.array([np.nan], np.float32))

@@ -47,8 +47,8 @@ class TokenTable:
             vocabulary read `<id 32050>`.
         bytes: [token] the bytes that the token stands for; a partial character keeps its own bytes here.
         surprisal: [token] -ln of the token's raw probability, in nats, 0 or more. NaN at position 0.
-        rank: [token] how many tokens had a higher raw probability (ties: a lower id ranks first); 0 is the model's first
-            choice. -1 at position 0.
+        rank: [token] how many tokens had a higher raw probability (ties: a lower id ranks first); 0 is the model's
+            first choice. -1 at position 0.
         entropy: [token] the entropy of the raw distribution that the token was drawn from, in nats. NaN at position 0.
         special: [token] whether the token is one of the tokenizer's special tokens.
         prompt_length: How many of the tokens are the prompt; the rest were generated or taken.

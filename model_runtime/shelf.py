@@ -4,6 +4,8 @@ from collections import OrderedDict
 
 from model_runtime.recording import Recording
 
+MOST = 32  # recordings, so that looking through them stays quick however small they are
+
 
 class Shelf:
     """The recently used recordings of one model. The caller holds the model's lock.
@@ -15,6 +17,7 @@ class Shelf:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._recordings: OrderedDict[tuple[int, ...], Recording] = OrderedDict()
+        self._storages: dict[tuple[int, ...], dict[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -22,7 +25,10 @@ class Shelf:
     @property
     def nbytes(self) -> int:
         """Bytes held, what recordings share counted once."""
-        return sum(self._held().values())
+        held: dict[int, int] = {}
+        for storages in self._storages.values():
+            held.update(storages)
+        return sum(held.values())
 
     def find(self, ids: tuple[int, ...]) -> tuple[Recording | None, int]:
         """The recording that is of most use for a text, and how many of its leading tokens it shares.
@@ -48,17 +54,16 @@ class Shelf:
         """Keeps a recording, drops those that are its beginnings, and the longest unused until the bound holds."""
         if recording.cuttable:  # then a beginning comes back from the longer one at no cost
             for ids in [ids for ids in self._recordings if recording.ids[: len(ids)] == ids]:
-                del self._recordings[ids]
+                self._drop(ids)
         self._recordings[recording.ids] = recording
-        while len(self._recordings) > 1 and self.nbytes > self.limit:
-            self._recordings.popitem(last=False)
+        self._storages[recording.ids] = recording.storages()
+        while len(self) > MOST or (len(self) > 1 and self.nbytes > self.limit):
+            self._drop(next(iter(self._recordings)))
 
     def clear(self) -> None:
         """Drops everything."""
         self._recordings.clear()
+        self._storages.clear()
 
-    def _held(self) -> dict[int, int]:
-        held: dict[int, int] = {}
-        for recording in self._recordings.values():
-            held.update(recording.storages())
-        return held
+    def _drop(self, ids: tuple[int, ...]) -> None:
+        del self._recordings[ids], self._storages[ids]

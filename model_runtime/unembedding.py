@@ -11,7 +11,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from model_runtime.anatomy import Anatomy
-from model_runtime.errors import FeatureUnavailable
+from model_runtime.errors import ModelUnsupported
 
 # Rows times vocabulary that one pass may hold: 128 MB of float32.
 LOGITS_AT_ONCE = 2**25
@@ -24,7 +24,7 @@ class Unembedding:
         """Watches one short pass to find the module that takes the final stream.
 
         Raises:
-            FeatureUnavailable: No module takes it.
+            ModelUnsupported: No module takes it.
         """
         self._model, self._anatomy = model, anatomy
         self._entry, self.vocabulary = _watch(model, anatomy)
@@ -78,5 +78,5 @@ def _watch(model: PreTrainedModel, anatomy: Anatomy) -> tuple[nn.Module, int]:
         for hook in hooks:
             hook.remove()
     if not found:
-        raise FeatureUnavailable("No module of this model runs after its last layer, so its streams cannot be read.")
+        raise ModelUnsupported("Nothing of this model runs after its last layer, so it cannot be read. Choose another.")
     return found[0], vocabulary

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -19,7 +20,6 @@ class Tokenizer(Protocol):
     def __call__(self, text: str, *, add_special_tokens: bool = True) -> Any:
         """Encodes a text."""
 
-    def __len__(self) -> int: ...
     def get_vocab(self) -> dict[str, int]:
         """Every piece with its id, added tokens included."""
 
@@ -40,6 +40,9 @@ class Vocabulary:
 
     def __init__(self, tokenizer: Tokenizer, size: int) -> None:
         self._tokenizer = tokenizer
+        self._lock = (
+            threading.Lock()
+        )  # transformers' fast tokenizers keep settings that two calls may not touch at once
         self.size = size
         self.special_ids = frozenset(tokenizer.all_special_ids)
         self._pieces = {token: piece for piece, token in tokenizer.get_vocab().items()}
@@ -65,7 +68,8 @@ class Vocabulary:
 
     def encode(self, text: str, *, special: bool = True) -> tuple[int, ...]:
         """The ids of a text, as `tokenizer(text)` gives them; `special=False` leaves the added special tokens out."""
-        return tuple(self._tokenizer(_sound(text), add_special_tokens=special).input_ids)
+        with self._lock:
+            return tuple(self._tokenizer(_sound(text), add_special_tokens=special).input_ids)
 
     def prompt(self, text: str, *, chat: bool) -> tuple[int, ...]:
         """The ids that a generation begins with.
@@ -85,7 +89,9 @@ class Vocabulary:
 
     def _chat_prompt(self, text: str) -> tuple[int, ...]:
         if not self.chat:
-            raise NoChatTemplate("This model's tokenizer has no chat template. Turn chat off to send the text as it is.")
+            raise NoChatTemplate(
+                "This model's tokenizer has no chat template. Turn chat off to send the text as it is."
+            )
         messages = [{"role": "user", "content": _sound(text)}]
         rendered = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return self.encode(rendered, special=False)  # the template writes the BOS itself; a second one would be wrong
@@ -93,7 +99,8 @@ class Vocabulary:
     def decode(self, ids: tuple[int, ...]) -> str:
         """The text of several tokens together, special tokens included."""
         known = [token for token in ids if token in self._pieces]
-        return self._tokenizer.decode(known, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        with self._lock:
+            return self._tokenizer.decode(known, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
     def text(self, token: int) -> str:
         """One token as it stands inside a text, its leading space kept; `<id 32050>` beyond the tokenizer.
@@ -119,7 +126,8 @@ class Vocabulary:
         if piece is None:
             return b""
         if token in self._added or token in self.special_ids:
-            return self._added.get(token, piece).encode("utf-8", errors="replace")
+            content: str = self._added.get(token, piece)
+            return content.encode("utf-8", errors="replace")
         if self._style == "bytes":
             return _byte_level(piece)
         if self._style == "metaspace":
@@ -127,8 +135,7 @@ class Vocabulary:
                 return bytes([int(piece[3:5], 16)])
             # Decoding one such token alone drops its leading space, so the piece itself is read.
             return piece.replace("\u2581", " ").encode()
-        text = self._tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        return text.encode("utf-8", errors="replace")
+        return self.decode((token,)).encode("utf-8", errors="replace")
 
     def check(self, token: int) -> None:
         """Refuses ids that the model does not have."""

@@ -1,0 +1,92 @@
+"""Installs the recorder in a transformers model, proves it, and draws the conclusions."""
+
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from model_runtime import anatomy as parts
+from model_runtime import selfcheck
+from model_runtime.engine import Engine
+from model_runtime.recorder import NAME, Recorder
+from model_runtime.records import ModelCard, Proof
+from model_runtime.unembedding import Unembedding
+from model_runtime.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A model that is ready to be asked.
+
+    Attributes:
+        engine: The model with its recorder.
+        context: The most tokens that fit.
+        proofs: What was checked.
+        off: Features that are switched off, each with the reason.
+    """
+
+    engine: Engine
+    context: int
+    proofs: tuple[Proof, ...]
+    off: dict[str, str]
+
+
+def install(model: PreTrainedModel) -> Installation:
+    """Puts the recorder into a model and switches off what cannot be proved.
+
+    Raises:
+        ModelUnsupported: The layers cannot be found, or nothing follows them.
+    """
+    model.eval()
+    anatomy = parts.dissect(model)
+    context = parts.context_limit(anatomy.config)
+    with torch.inference_mode():
+        unembedding = Unembedding(model, anatomy, context)
+    stock = selfcheck.stock_run(model, unembedding.vocabulary)
+    engine = Engine(model, anatomy, Recorder(anatomy.layers), unembedding)
+    before = model.config._attn_implementation
+    # After loading, never through from_pretrained, where some families then compute wrong logits silently. Families
+    # outside the interface log a warning and stay as they are.
+    model.set_attn_implementation(NAME)
+    proofs = selfcheck.prove(engine, stock, model.config._attn_implementation == NAME)
+    if not proofs[0].passed and model.config._attn_implementation == NAME:
+        model.set_attn_implementation(before)  # the model itself comes first: without the seam, and without attention
+        without = selfcheck.prove(engine, stock, attention_seam=False)
+        proofs = (*without[:-1], Proof(**{**vars(proofs[0]), "feature": "attention"}))
+    off = {proof.feature: f"{proof.name}: {proof.detail}" for proof in proofs if not proof.passed}
+    if "hidden" in off:
+        off.setdefault("lens", off["hidden"])
+    engine.keep_streams = "hidden" not in off
+    engine.keep_logits = "lens" in off
+    engine.cached = proofs[1].passed
+    return Installation(engine, context, proofs, off)
+
+
+def card_of(installation: Installation, vocabulary: Vocabulary, name: str, revision: str) -> ModelCard:
+    """The facts of an installed model; those of its attention as it was seen to run, else from the config."""
+    engine, model = installation.engine, installation.engine.model
+    config, seen = engine.anatomy.config, [formula for formula in engine.recorder.formulas if formula is not None]
+    heads = max((formula.heads for formula in seen), default=int(getattr(config, "num_attention_heads", 0) or 0))
+    shared = int(getattr(config, "num_key_value_heads", None) or heads)
+    width = int(config.hidden_size)
+    head_width = int(getattr(config, "head_dim", None) or (width // heads if heads else 0))
+    return ModelCard(
+        name=name,
+        revision=revision,
+        fingerprint=parts.fingerprint(model.config, vocabulary.fingerprint()),
+        model_type=model.config.model_type,
+        architecture=type(model).__name__,
+        layers=len(engine.anatomy.layers),
+        heads=heads,
+        key_value_heads=max((formula.key_value_heads for formula in seen), default=shared),
+        head_width=max((formula.head_width for formula in seen), default=head_width),
+        width=width,
+        vocabulary_size=vocabulary.size,
+        context=installation.context,
+        parameters=parts.parameters(model),
+        device=str(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+        chat=vocabulary.chat,
+        end_ids=parts.end_ids(model, vocabulary.end_id),
+        proofs=installation.proofs,
+    )

@@ -1,0 +1,55 @@
+"""The loaded models: each is loaded once, and the long unused make room."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from model_runtime.loading import load
+from model_runtime.model import Model
+
+DEFAULT_BYTES = 16 * 2**30
+
+
+class Library:
+    """Models by name, the recently used ones kept while their weights fit a bound. Safe to use from any thread.
+
+    Nothing is lost when a model makes room: moments carry all there is, and the next question loads it again.
+
+    Attributes:
+        limit: The most bytes of weights to keep. The model used last stays even where it alone is larger.
+    """
+
+    def __init__(self, limit: int = DEFAULT_BYTES, *, device: str = "auto", dtype: str = "auto") -> None:
+        self.limit = limit
+        self._device, self._dtype = device, dtype
+        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self._models: OrderedDict[str, Model] = OrderedDict()
+
+    def get(self, name: str, progress: Callable[[str, float | None], None] | None = None) -> Model:
+        """The model of that name, loaded if need be; one model loads at a time.
+
+        Raises:
+            ModelError: It cannot be loaded; `load_model` says when.
+        """
+        with self._lock:
+            model = self._known(name)
+        if model is not None:
+            return model
+        with self._loading:  # apart from the other lock, so that loaded models stay at hand meanwhile
+            with self._lock:
+                model = self._known(name)
+            if model is None:
+                model = load(name, device=self._device, dtype=self._dtype, progress=progress)
+                with self._lock:
+                    self._keep(name, model)
+        return model
+
+    def _known(self, name: str) -> Model | None:
+        if name in self._models:
+            self._models.move_to_end(name)
+        return self._models.get(name)
+
+    def _keep(self, name: str, model: Model) -> None:
+        self._models[name] = model
+        while len(self._models) > 1 and sum(kept.weight_bytes for kept in self._models.values()) > self.limit:
+            self._models.popitem(last=False)

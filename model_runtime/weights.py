@@ -1,0 +1,80 @@
+"""From queries and keys to attention weights: the arithmetic, away from the models."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What turns a layer's queries and keys into weights.
+
+    Attributes:
+        heads: Query heads.
+        key_value_heads: Key/value heads; neighbouring query heads share one.
+        head_width: Width of a query.
+        scaling: The factor on the scores.
+        softcap: The bound c of c * tanh(score / c), None where there is none.
+        sinks: [head] the logit of each head's attention sink, None where there is none.
+        window: The sliding window that the layer passed on, in tokens, if any.
+    """
+
+    heads: int
+    key_value_heads: int
+    head_width: int
+    scaling: float
+    softcap: float | None
+    sinks: torch.Tensor | None
+    window: int | None
+
+
+def softmax_with_sink(scores: torch.Tensor, sinks: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Softmax over keys beside an attention sink.
+
+    Args:
+        scores: [head, query, key] float32, the lowest number where hidden.
+        sinks: [head] the sinks' logits, or None.
+
+    Returns:
+        The weights [head, query, key] and the sinks' shares [head, query]; together they sum to one.
+    """
+    if sinks is None:
+        return scores.softmax(-1), scores.new_zeros(scores.shape[:-1])
+    column = sinks.float().reshape(-1, 1, 1).expand(*scores.shape[:-1], 1)
+    full = torch.cat([scores, column], -1).softmax(-1)
+    return full[..., :-1], full[..., -1]
+
+
+def scores_of(query: torch.Tensor, key: torch.Tensor, formula: Formula, visible: torch.Tensor) -> torch.Tensor:
+    """The scores that the softmax is taken of.
+
+    Args:
+        query: [head, query, head width].
+        key: [head, key, head width].
+        formula: The layer's.
+        visible: Boolean, broadcastable to [head, query, key].
+
+    Returns:
+        [head, query, key] float32, the lowest float32 where not visible.
+    """
+    scores = query.float() @ key.float().transpose(-1, -2) * formula.scaling
+    if formula.softcap is not None:
+        scores = torch.tanh(scores / formula.softcap) * formula.softcap
+    # The lowest number and not minus infinity: a row that sees nothing must not become NaN.
+    return scores.masked_fill(~visible, torch.finfo(torch.float32).min)
+
+
+def visible_keys(starts: torch.Tensor, first: int, columns: int) -> torch.Tensor:
+    """Which keys each query sees.
+
+    Args:
+        starts: [query] the first visible key.
+        first: The position of the first query.
+        columns: Number of keys.
+
+    Returns:
+        Boolean [query, key].
+    """
+    keys = torch.arange(columns, device=starts.device)
+    positions = torch.arange(first, first + starts.shape[0], device=starts.device)
+    return (keys >= starts[:, None]) & (keys <= positions[:, None])
