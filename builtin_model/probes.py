@@ -8,7 +8,7 @@ with the whole answer. The numbers of the model card come from here.
 import argparse
 import json
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from random import Random
 
@@ -21,6 +21,7 @@ from builtin_model.tokenizer import SPECIAL_TOKENS
 
 log = logging.getLogger("probes")
 WEIGHTS = Path(__file__).resolve().parent / "weights"
+TABLE_BEGIN, TABLE_END = "<!-- probes -->", "<!-- end of probes -->"
 
 
 class Subject:
@@ -68,12 +69,21 @@ def score(subject: Subject, cases: list[Case]) -> dict[str, float]:
     return {f"{task} ({len(hits)})": sum(hits) / len(hits) for task, hits in right.items()}
 
 
+def baselines(cases: list[Case]) -> dict[str, float]:
+    """What always giving the commonest answer would score, for tasks with few different answers."""
+    answers: defaultdict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        answers[case.task].append(case.answer)
+    shares = {task: Counter(given).most_common(1)[0][1] / len(given) for task, given in answers.items()}
+    return {f"{task}, always the commonest answer": share for task, share in shares.items() if 0.05 < share < 1}
+
+
 def heads(subject: Subject, length: int = 64) -> dict[str, float]:
-    """The best induction, duplicate-token and previous-token head, by mean weight over 200 random repeated texts.
+    """The best induction, duplicate-token and previous-token head, by mean weight over 64 random repeated texts.
 
     Induction is the weight from the second copy's token i to the first copy's token i + 1 (Olsson et al., 2022).
     """
-    weights = subject.attention_on_repeats(200, length, seed=0)
+    weights = subject.attention_on_repeats(64, length, seed=0)
     second = torch.arange(length, 2 * length)
     every = torch.arange(1, 2 * length)
     measures = {
@@ -145,20 +155,37 @@ def measure(folder: Path) -> dict[str, float]:
     subject = Subject(folder)
     cases = facts.held_out_cases() + reference.held_out_cases(Random("reference")) + letters.held_out_cases()
     found = score(subject, cases + copying.held_out_cases(Random("copying")))
+    found |= baselines(cases)
     found |= heads(subject)
     found["random ids repeated: next token right (200 x 31)"] = repeats(subject)
     return found | written_letters(subject) | running_on(subject)
+
+
+def write_down(found: dict[str, float], folder: Path) -> None:
+    """Puts the measures into `probes.json` and into the table of the model card, both beside the weights."""
+    rounded = {name: round(value, 4) for name, value in found.items()}
+    (folder / "probes.json").write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+    card = folder / "README.md"
+    before, _, rest = card.read_text(encoding="utf-8").partition(TABLE_BEGIN)
+    _, _, after = rest.partition(TABLE_END)
+    rows = "\n".join(f"| {name} | {value:.3f} |" for name, value in rounded.items())
+    table = f"| measure (cases) | value |\n|---|---|\n{rows}\n"
+    card.write_text(f"{before}{TABLE_BEGIN}\n{table}{TABLE_END}{after}", encoding="utf-8")
 
 
 def main() -> None:
     """Prints a table and, at the end, one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--write", action="store_true", help="put the numbers into probes.json and the model card")
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    found = measure(parser.parse_args().weights)
+    found = measure(arguments.weights)
     for name, value in found.items():
         log.info("%-60s %.3f", name, value)
     log.info(json.dumps({name: round(value, 4) for name, value in found.items()}))
+    if arguments.write:
+        write_down(found, WEIGHTS.parent)
 
 
 if __name__ == "__main__":
