@@ -1,0 +1,1 @@
+"""Draws what the runtime answers: records in, payloads and plotly figures out, and the page that shows them."""

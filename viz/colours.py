@@ -1,0 +1,73 @@
+"""The colours of the page and of its pictures, for light and for dark.
+
+Blue is for amounts (probability, attention), orange for what is selected; the pair is told apart with every common
+colour blindness. What is masked or cut is grey and never the zero of a scale.
+"""
+
+import json
+from typing import Final, Literal
+
+Theme = Literal["light", "dark"]
+
+# Amounts from 0 to 1, evenly spaced. Zero is close to the page, so that what matters stands out; it differs from MASKED.
+SEQUENTIAL: Final[dict[Theme, tuple[str, ...]]] = {
+    "light": ("#f7f9fd", "#cfdcf3", "#93b1e4", "#4f7dcc", "#1f4f9f", "#0b2a5e"),
+    "dark": ("#0f141c", "#1c3050", "#2c548c", "#4a83cc", "#8ab8f2", "#e3efff"),
+}
+
+# The same for the background of text: it ends early, so that the ink stays readable on every shade.
+TINT: Final[dict[Theme, tuple[str, ...]]] = {
+    "light": ("#ffffff", "#dbe6f8", "#aac4ee"),
+    "dark": ("#16181d", "#1d3354", "#2b5694"),
+}
+
+_VARIABLES: Final[dict[Theme, dict[str, str]]] = {
+    "light": {
+        "page": "#fafafa",
+        "surface": "#ffffff",
+        "sunken": "#f1f1f3",
+        "line": "#e2e2e6",
+        "edge": "#8e8e99",
+        "ink": "#1b1b1f",
+        "quiet": "#5c5c66",
+        "amount": "#3567bd",
+        "amount-soft": "#c9d8f2",
+        "accent": "#b3480a",
+        "accent-soft": "#fdeee2",
+        "masked": "#e6e6ea",
+        "cut": "#74747e",
+        "error": "#b3261e",
+        "error-soft": "#fcebea",
+    },
+    "dark": {
+        "page": "#111216",
+        "surface": "#16181d",
+        "sunken": "#1f2127",
+        "line": "#2e3038",
+        "edge": "#7b7d88",
+        "ink": "#ececf0",
+        "quiet": "#a5a7b2",
+        "amount": "#6ea2ee",
+        "amount-soft": "#2a3f63",
+        "accent": "#ffa45c",
+        "accent-soft": "#3b2716",
+        "masked": "#2a2b31",
+        "cut": "#93959f",
+        "error": "#ff8a80",
+        "error-soft": "#3c1b1b",
+    },
+}
+
+
+def style_sheet() -> str:
+    """Returns the CSS that names every colour as `--ts-NAME`, for light and under `.dark`."""
+    light, dark = (
+        "".join(f"--ts-{name}:{value};" for name, value in _VARIABLES[theme].items()) for theme in ("light", "dark")
+    )
+    return f":root{{color-scheme:light;{light}}}.dark{{color-scheme:dark;{dark}}}"
+
+
+def script() -> str:
+    """Returns the JavaScript that gives the page's own drawings the same scales as the style sheet."""
+    scales = {"sequential": SEQUENTIAL, "tint": TINT, "variables": _VARIABLES}
+    return f"window.tokenscopeColours = {json.dumps(scales)};"

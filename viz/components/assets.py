@@ -1,0 +1,36 @@
+"""Where the components' JavaScript and CSS lie, and what the page's head is made of."""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import plotly
+
+from viz import colours
+
+_HERE: Final = Path(__file__).resolve().parent
+PLOTLY: Final = Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
+
+_SHARED_SCRIPTS: Final = ("tokenscope.js", "figure.js", "keys.js")
+_STYLES: Final = ("page.css", "token_strip.css", "next_token.css", "figure.css")
+
+
+@cache
+def read(name: str) -> str:
+    """Returns a file that lies beside the components."""
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def head() -> str:
+    """Returns what the page's head needs: styles before the first paint, shared scripts before any component."""
+    # A relative address, so that the page also works under a sub-path behind a proxy.
+    plotly_address = f'window.tokenscopePlotly = "gradio_api/file={PLOTLY.as_posix()}";'
+    scripts = [colours.script(), plotly_address, *(read(name) for name in _SHARED_SCRIPTS)]
+    styles = [colours.style_sheet(), *(read(name) for name in _STYLES)]
+    return "".join(
+        [
+            '<meta name="color-scheme" content="light dark">',
+            *(f"<style>{style}</style>" for style in styles),
+            *(f"<script>{script}</script>" for script in scripts),
+        ]
+    )

@@ -1,0 +1,34 @@
+"""What our components share: a constant template, JavaScript from a file, and a value made of plain JSON."""
+
+from typing import Any
+
+import gradio as gr
+
+from viz.components import assets
+
+
+class Drawn(gr.HTML):
+    """A component whose constant template is filled in by its script from `value`, a JSON payload.
+
+    The template is never touched again, so that its elements (and their focus and scroll position) outlive every update;
+    and it holds no placeholders, so that no value can become markup.
+    """
+
+    template = ""
+    script = ""
+
+    def __init__(self, value: Any = None, **settings: Any) -> None:
+        # Gradio rebuilds a component from its config, which repeats what is fixed here.
+        for fixed in ("html_template", "js_on_load", "apply_default_css"):
+            settings.pop(fixed, None)
+        super().__init__(
+            value=value,
+            html_template=self.template,
+            js_on_load=assets.read(self.script),
+            apply_default_css=False,
+            **settings,
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        """The value is JSON of any kind."""
+        return {"type": "object"}

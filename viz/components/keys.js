@@ -1,0 +1,30 @@
+// The keyboard: Right steps, Left goes back, P plays and stops, Ctrl+Enter starts from the prompt.
+(() => {
+  // Keys belong to what has the focus where it uses them itself: text, numbers, choices, tabs.
+  const OWN_KEYS = 'input, textarea, select, [contenteditable="true"], [role="tab"], [role="listbox"], [role="slider"]';
+
+  function onKey(event) {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      // The text box hands its text over when it loses the focus or is typed in; a pause lets the last letter arrive.
+      setTimeout(() => window.tokenscope.act('start'), 0);
+      return;
+    }
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.(OWN_KEYS)) return;
+    const held = event.repeat;
+    if (event.key === 'ArrowRight') window.tokenscope.act('step', {}, { held });
+    else if (event.key === 'ArrowLeft') window.tokenscope.act('back', {}, { held });
+    else if (event.key === 'p' || event.key === 'P') {
+      if (held) return;
+      if (window.tokenscope.isPlaying()) window.tokenscope.stop();
+      else window.tokenscope.act('play');
+    } else return;
+    event.preventDefault();
+  }
+
+  document.addEventListener('keydown', onKey);
+  document.addEventListener('DOMContentLoaded', () => {
+    window.tokenscope.restoreTheme();
+    window.tokenscope.watchTheme();
+  });
+})();

@@ -1,0 +1,97 @@
+// The next-token chart: one real button a token, so that keyboard and screen readers reach every bar.
+const { tokenscope } = window;
+const title = element.querySelector('.ts-title');
+const list = element.querySelector('.ts-bars');
+const foot = element.querySelector('.ts-foot');
+let position = null;
+
+function make(name, className) {
+  const node = document.createElement(name);
+  node.className = className;
+  return node;
+}
+
+function makeRow(name) {
+  const row = make(name, 'ts-bar');
+  const track = make('span', 'ts-track');
+  track.append(make('span', 'ts-raw'), make('span', 'ts-final'));
+  row.append(make('code', 'ts-label'), track, make('span', 'ts-note'), make('span', 'ts-number'));
+  if (name === 'button') row.type = 'button';
+  return row;
+}
+
+function fill(row, { label, raw, final, cut, note, filtered }) {
+  const [code, track, remark, number] = row.children;
+  code.textContent = label;
+  code.title = label;
+  track.children[0].style.width = `${raw * 100}%`;
+  track.children[1].style.width = `${final * 100}%`;
+  remark.textContent = note;
+  // Both numbers where a filter changed something; in a greedy or unfiltered step they are one.
+  const both = filtered && !cut && Math.abs(raw - final) > 5e-5;
+  number.replaceChildren();
+  if (both) {
+    const before = make('span', 'ts-before');
+    before.textContent = `${tokenscope.percent(raw)} → `;
+    number.append(before);
+  }
+  number.append(tokenscope.percent(cut ? raw : final));
+  row.classList.toggle('ts-is-cut', Boolean(cut));
+}
+
+function noteFor(payload, id, cut) {
+  const notes = [];
+  if (id === payload.chosen) notes.push('✓ taken');
+  if (id === payload.choice && id !== payload.chosen) notes.push(payload.choice_name);
+  if (cut) notes.push(`cut by ${cut}`);
+  return notes.join(' · ');
+}
+
+function drawRow(payload, raw, final, index) {
+  const row = list.children[index];
+  const id = payload.ids[index];
+  const cut = payload.cut[index];
+  const label = payload.labels[index];
+  const note = noteFor(payload, id, cut);
+  row.dataset.tokenId = id;
+  row.classList.toggle('ts-taken', id === payload.chosen);
+  row.classList.toggle('ts-choice', id === payload.choice);
+  fill(row, { label, raw: raw[index], final: final[index], cut, note, filtered: payload.filtered });
+  row.setAttribute('aria-label', `take ${label}, ${tokenscope.percent(raw[index])}${note ? `, ${note}` : ''}`);
+}
+
+function drawOther(payload) {
+  let row = element.querySelector('.ts-other');
+  if (!row) {
+    row = makeRow('div');
+    row.classList.add('ts-other');
+    list.after(row);
+  }
+  const { count, raw, final } = payload.other;
+  row.hidden = count === 0;
+  fill(row, { label: `other: ${tokenscope.whole(count)} tokens`, raw, final, cut: '', note: '', filtered: payload.filtered });
+}
+
+function draw() {
+  const payload = props.value;
+  if (!payload) return;
+  position = payload.position;
+  const raw = tokenscope.decode(payload.raw);
+  const final = tokenscope.decode(payload.final);
+  title.textContent = payload.title;
+  while (list.children.length < payload.ids.length) list.append(makeRow('button'));
+  while (list.children.length > payload.ids.length) list.lastElementChild.remove();
+  payload.ids.forEach((_, index) => drawRow(payload, raw, final, index));
+  drawOther(payload);
+  foot.textContent =
+    `entropy ${payload.entropy.toFixed(2)} nats of ${Math.log(payload.vocabulary).toFixed(2)} · ` +
+    `vocabulary ${tokenscope.whole(payload.vocabulary)}`;
+}
+
+list.addEventListener('click', (event) => {
+  const row = event.target.closest('button');
+  if (row) tokenscope.act('take', { token: Number(row.dataset.tokenId), position });
+});
+
+watch('value', draw);
+draw();

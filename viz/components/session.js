@@ -1,0 +1,22 @@
+// The session: holds the view, sends actions with it one by one, and learns from each answer that the next may go.
+const { tokenscope } = window;
+
+tokenscope.connect({
+  send(action) {
+    const detail = { name: action.name, detail: action.detail, view: props.value?.view ?? null };
+    if (action.name === 'play') trigger('play', detail);
+    else if (action.name === 'load') trigger('load_model', detail);
+    else trigger('act', detail);
+  },
+  stop() {
+    trigger('stop', {});
+  },
+});
+
+watch('value', () => {
+  const value = props.value;
+  if (!value) return;
+  if (value.view) tokenscope.save(value.view);
+  document.body.dataset.turn = value.turn;
+  tokenscope.answered(value.more);
+});

@@ -1,0 +1,138 @@
+// The token strip: one button a token, reused from answer to answer; only what changed is touched.
+const { tokenscope } = window;
+const strip = element.querySelector('.ts-tokens');
+const legend = element.querySelector('.ts-legend');
+const select = element.querySelector('select');
+const MARKS = /([·↵⇥∅]|⟨U\+[0-9A-F]+⟩|\\x[0-9A-F]{2}|[\u2400-\u241f])/;
+const drawn = []; // what each token's elements show now
+let payload = null;
+let arrays = null;
+
+function makeToken(position) {
+  const unit = document.createElement('span');
+  const button = document.createElement('button');
+  unit.className = 'ts-unit';
+  button.type = 'button';
+  button.dataset.position = position;
+  button.tabIndex = -1;
+  unit.append(button);
+  strip.append(unit);
+  return { unit, button, label: null, classes: null, shade: null };
+}
+
+function write(button, label) {
+  button.replaceChildren(...label.split(MARKS).filter(Boolean).map((part) => {
+    const piece = document.createElement('span');
+    if (MARKS.test(part)) piece.className = 'ts-mark';
+    piece.textContent = part;
+    return piece;
+  }));
+}
+
+function classesOf(position, newlines, special) {
+  const names = ['ts-token', position < payload.prompt_length ? 'ts-prompt' : 'ts-written'];
+  if (special.has(position)) names.push('ts-special');
+  if (newlines.has(position)) names.push('ts-newline');
+  if (position === payload.cursor) names.push('ts-cursor');
+  return names.join(' ');
+}
+
+function shadeOf(position) {
+  const value = arrays.values ? arrays.values[position] : NaN;
+  return Number.isNaN(value) || value === undefined ? '' : tokenscope.tint(value / payload.legend.top);
+}
+
+function drawToken(position, newlines, special) {
+  const token = (drawn[position] ||= makeToken(position));
+  const label = payload.labels[position];
+  const classes = classesOf(position, newlines, special);
+  const shade = shadeOf(position);
+  if (token.label !== label) write(token.button, (token.label = label));
+  if (token.classes !== classes) {
+    token.button.className = token.classes = classes;
+    token.unit.classList.toggle('ts-breaks', newlines.has(position));
+    token.button.tabIndex = position === payload.cursor ? 0 : -1;
+    if (position === payload.cursor) token.button.setAttribute('aria-current', 'true');
+    else token.button.removeAttribute('aria-current');
+  }
+  if (token.shade !== shade) token.button.style.backgroundColor = token.shade = shade;
+}
+
+function drawLegend() {
+  select.value = payload.shade;
+  legend.hidden = !payload.legend;
+  if (!payload.legend) return;
+  const { title, unit, top, open } = payload.legend;
+  legend.querySelector('.ts-ramp').style.backgroundImage = tokenscope.gradient('tint');
+  legend.querySelector('.ts-high').textContent = `${Number(top.toFixed(2))}${open ? ' or more' : ''} ${unit}`.trim();
+  legend.title = title;
+  legend.setAttribute('aria-label', `${title}, from 0 to ${top.toFixed(2)} ${unit}`);
+}
+
+function keepInSight() {
+  const button = drawn[payload.cursor]?.button;
+  if (!button) return;
+  const top = button.offsetTop - strip.offsetTop;
+  if (top < strip.scrollTop) strip.scrollTop = top - 4;
+  else if (top + button.offsetHeight > strip.scrollTop + strip.clientHeight) {
+    strip.scrollTop = top + button.offsetHeight - strip.clientHeight + 4;
+  }
+}
+
+function draw() {
+  if (!props.value) return;
+  payload = props.value;
+  arrays = Object.fromEntries(['ids', 'surprisal', 'entropy', 'rank', 'values']
+    .map((name) => [name, payload[name] && tokenscope.decode(payload[name])]));
+  const newlines = new Set(payload.newlines);
+  const special = new Set(payload.special);
+  const focused = strip.contains(document.activeElement);
+  while (drawn.length > payload.labels.length) drawn.pop().unit.remove();
+  for (let position = 0; position < payload.labels.length; position += 1) drawToken(position, newlines, special);
+  drawLegend();
+  keepInSight();
+  if (focused) drawn[payload.cursor]?.button.focus({ preventScroll: true });
+}
+
+function describe(position) {
+  const lines = [`${payload.labels[position]}`, `position ${position} · id ${arrays.ids[position]}`];
+  const surprisal = arrays.surprisal[position];
+  if (Number.isNaN(surprisal)) lines.push('nothing before it, so no prediction');
+  else {
+    lines.push(`probability ${tokenscope.percent(Math.exp(-surprisal))} · rank ${arrays.rank[position] + 1}`);
+    lines.push(`surprisal ${surprisal.toFixed(2)} nats · entropy ${arrays.entropy[position].toFixed(2)} nats`);
+  }
+  if (payload.shade === 'attention' && arrays.values && !Number.isNaN(arrays.values[position])) {
+    lines.push(`attention ${tokenscope.percent(arrays.values[position])}`);
+  }
+  lines.push(position < payload.prompt_length ? 'prompt' : 'written by the model or taken by you');
+  return lines;
+}
+
+const positionOf = (target) => target.closest?.('[data-position]')?.dataset.position;
+
+strip.addEventListener('click', (event) => {
+  const position = positionOf(event.target);
+  if (position !== undefined) tokenscope.act('cursor', { position: Number(position) });
+});
+
+// Left and Right step everywhere on the page, so inside the strip Up and Down walk, Home and End jump.
+strip.addEventListener('keydown', (event) => {
+  const last = payload.labels.length - 1;
+  const moves = { ArrowUp: payload.cursor - 1, ArrowDown: payload.cursor + 1, Home: 0, End: last };
+  if (!(event.key in moves)) return;
+  event.preventDefault();
+  tokenscope.act('cursor', { position: Math.min(last, Math.max(0, moves[event.key])) });
+});
+
+strip.addEventListener('mousemove', (event) => {
+  const position = positionOf(event.target);
+  if (position === undefined) tokenscope.hideTip();
+  else tokenscope.showTip(event.clientX, event.clientY, describe(Number(position)));
+});
+strip.addEventListener('mouseleave', tokenscope.hideTip);
+
+select.addEventListener('change', () => tokenscope.act('shade', { shade: select.value }));
+tokenscope.onTheme(draw);
+watch('value', draw);
+draw();

@@ -1,0 +1,181 @@
+// What every component of the page shares: the queue of actions, typed arrays, numbers as text, colours, the tooltip.
+window.tokenscope = (() => {
+  const colours = window.tokenscopeColours;
+
+  // --- actions -----------------------------------------------------------------------------------------------------
+  // Everything a user does is an action { name, detail }. One is under way at a time: the next is sent when the answer
+  // has arrived, with the view that the answer brought. So nothing is skipped, doubled or computed from a stale view.
+  const MOST_WAITING = 50;
+  const ABSOLUTE = new Set(['cursor', 'head', 'shade', 'window', 'tab', 'branch', 'decode']); // the last one wins
+  const waiting = [];
+  let session = null; // { send(action), stop() }, given by the session component
+  let busy = false;
+  let playing = false;
+
+  function act(name, detail = {}, { held = false } = {}) {
+    // A held key repeats faster than answers come: those repeats are dropped. Single presses are counted and kept.
+    if (held && (busy || waiting.length)) return;
+    if (playing) stop();
+    const last = waiting.at(-1);
+    if (last && last.name === name && ABSOLUTE.has(name)) last.detail = detail;
+    else if (waiting.length < MOST_WAITING) waiting.push({ name, detail });
+    pump();
+  }
+
+  function pump() {
+    if (busy || !session || !waiting.length) return;
+    const action = waiting.shift();
+    busy = true;
+    setPlaying(action.name === 'play');
+    session.send(action);
+  }
+
+  function stop() {
+    if (!playing) return;
+    session.stop();
+    setPlaying(false);
+    busy = false;
+    pump();
+  }
+
+  function setPlaying(on) {
+    playing = on;
+    document.body.classList.toggle('ts-playing', on);
+  }
+
+  function answered(more) {
+    if (more) return; // a play goes on, or a model is still loading
+    setPlaying(false);
+    busy = false;
+    pump();
+  }
+
+  function failed() {
+    waiting.length = 0;
+    answered(false);
+    for (const listener of failures) listener('The server did not answer. Your text is kept on this page: try again.');
+  }
+
+  const failures = [];
+
+  function connect(newSession) {
+    session = newSession;
+    pump();
+  }
+
+  // --- numbers -----------------------------------------------------------------------------------------------------
+  const ARRAYS = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u1: Uint8Array };
+
+  function decode(packed) {
+    const bytes = Uint8Array.from(atob(packed.bdata), (character) => character.charCodeAt(0));
+    return new ARRAYS[packed.dtype](bytes.buffer);
+  }
+
+  function percent(share) {
+    if (Number.isNaN(share)) return '–';
+    const value = share * 100;
+    if (value > 0 && value < 0.01) return '<0.01 %';
+    return `${value.toFixed(value < 10 ? 2 : 1)} %`;
+  }
+
+  const whole = (number) => Math.round(number).toLocaleString('en-US');
+
+  // --- colours -----------------------------------------------------------------------------------------------------
+  const theme = () => (document.body.classList.contains('dark') ? 'dark' : 'light');
+
+  function mix(stops, share) {
+    const place = Math.min(1, Math.max(0, share)) * (stops.length - 1);
+    const index = Math.min(stops.length - 2, Math.floor(place));
+    const part = (text, at) => parseInt(text.slice(at, at + 2), 16);
+    const blend = [1, 3, 5].map((at) => {
+      const low = part(stops[index], at);
+      return Math.round(low + (part(stops[index + 1], at) - low) * (place - index));
+    });
+    return `rgb(${blend.join(',')})`;
+  }
+
+  const tint = (share) => mix(colours.tint[theme()], share);
+  const gradient = (scale) => `linear-gradient(to right, ${colours[scale][theme()].join(', ')})`;
+
+  const themeListeners = new Set();
+  function onTheme(listener) {
+    themeListeners.add(listener);
+  }
+
+  function watchTheme() {
+    let before = theme();
+    new MutationObserver(() => {
+      if (theme() === before) return;
+      before = theme();
+      for (const listener of themeListeners) listener();
+    }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+  }
+
+  function toggleTheme() {
+    const dark = document.body.classList.toggle('dark');
+    try {
+      localStorage.setItem('tokenscope-theme', dark ? 'dark' : 'light');
+    } catch { /* storage may be forbidden; the choice then lasts as long as the page */ }
+  }
+
+  function restoreTheme() {
+    let chosen = null;
+    try {
+      chosen = localStorage.getItem('tokenscope-theme');
+    } catch { /* as above */ }
+    if (chosen && !new URLSearchParams(location.search).has('__theme')) {
+      document.body.classList.toggle('dark', chosen === 'dark');
+    }
+  }
+
+  // --- the view that outlives a reload -------------------------------------------------------------------------------
+  const SAVED = 'tokenscope-view';
+
+  function save(view) {
+    try {
+      sessionStorage.setItem(SAVED, JSON.stringify(view));
+    } catch { /* a full or forbidden storage costs the reload only */ }
+  }
+
+  function saved() {
+    try {
+      return JSON.parse(sessionStorage.getItem(SAVED));
+    } catch {
+      return null;
+    }
+  }
+
+  // --- tooltip -------------------------------------------------------------------------------------------------------
+  let tip = null;
+
+  function showTip(x, y, lines) {
+    if (!tip) {
+      tip = document.createElement('div');
+      tip.className = 'ts-tip';
+      tip.setAttribute('role', 'tooltip');
+      document.body.append(tip);
+    }
+    tip.replaceChildren(...lines.map((line, index) => {
+      const row = document.createElement('div');
+      row.className = index === 0 ? 'ts-tip-head' : '';
+      row.textContent = line;
+      return row;
+    }));
+    tip.hidden = false;
+    const box = tip.getBoundingClientRect();
+    const left = Math.min(x + 14, window.innerWidth - box.width - 8);
+    const top = y + 18 + box.height > window.innerHeight ? y - box.height - 12 : y + 18;
+    tip.style.transform = `translate(${Math.max(8, left)}px, ${Math.max(8, top)}px)`;
+  }
+
+  function hideTip() {
+    if (tip) tip.hidden = true;
+  }
+
+  return {
+    act, stop, answered, failed, failures, connect, isPlaying: () => playing,
+    decode, percent, whole,
+    colours, theme, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
+    save, saved, showTip, hideTip,
+  };
+})();

@@ -1,0 +1,65 @@
+"""The next-token chart: one row a token, raw beside final probability, and everything else as one last row."""
+
+from typing import Any
+
+import numpy as np
+
+from model_runtime.records import Distribution
+from viz.labels import quoted, visible
+from viz.payload import pack
+
+ROWS = 20
+
+
+def next_token_chart(distribution: Distribution, after: str, greedy: bool) -> dict[str, Any]:
+    """Turns a distribution into the rows of the chart.
+
+    Args:
+        distribution: What to draw; at least its 20 most probable tokens.
+        after: The visible label of the token at `distribution.position`.
+        greedy: Whether the next step takes the most probable token instead of drawing one.
+
+    Returns:
+        The payload of `NextTokenChart`: at most 20 rows, ordered by raw probability. The token that follows in the text
+        is always among them, and so is the one that a step would take where the record holds it. `other` is all the rest.
+    """
+    rows = _rows(distribution)
+    listed = set(rows)
+    unlisted = [row for row in range(len(distribution.ids)) if row not in listed]
+    return {
+        "title": f"Next token, after {quoted(after)}",
+        "position": distribution.position,
+        "ids": [int(distribution.ids[row]) for row in rows],
+        "labels": [visible(distribution.text[row]) for row in rows],
+        "raw": pack(distribution.raw[rows]),
+        "final": pack(distribution.final[rows]),
+        "cut": [_cut_by(distribution, row) for row in rows],
+        "filtered": bool(distribution.stages),
+        "chosen": distribution.chosen,
+        "choice": distribution.choice,
+        "choice_name": "greedy choice" if greedy else "next draw",
+        "other": {
+            "count": distribution.vocabulary_size - len(rows),
+            "raw": distribution.other_raw + float(distribution.raw[unlisted].sum(dtype=np.float64)),
+            "final": distribution.other_final + float(distribution.final[unlisted].sum(dtype=np.float64)),
+        },
+        "entropy": distribution.entropy,
+        "vocabulary": distribution.vocabulary_size,
+    }
+
+
+def _rows(distribution: Distribution) -> list[int]:
+    """The rows to draw: the first ones, and those that must be seen wherever they stand."""
+    ids = distribution.ids.tolist()
+    wanted = {ids.index(token) for token in (distribution.chosen, distribution.choice) if token in ids}
+    outside = sorted(row for row in wanted if row >= ROWS)
+    first = [row for row in range(min(ROWS, len(ids)))]
+    return first[: ROWS - len(outside)] + outside if outside else first
+
+
+def _cut_by(distribution: Distribution, row: int) -> str:
+    """Names the filter that removed a token, such as "top-p 0.9", or "" if none did."""
+    for stage in distribution.stages:
+        if stage.removed[row]:
+            return f"{stage.name.replace('_', '-')} {stage.setting:g}"
+    return ""

@@ -1,0 +1,156 @@
+"""From an action to an answer: runs it, draws what is visible, and turns errors into words.
+
+An answer is one payload an output; `gr.skip()` leaves an output as it is. After an error everything is left as it is but
+the message: the page keeps its view.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import gradio as gr
+
+from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
+from viz.panels import attention, header, layers, next_token, strip, transport
+from viz.panels.actions import ACTIONS, Outcome, Request, start
+from viz.panels.library import Library
+from viz.panels.scene import Scene, scene_of
+from viz.panels.view import View, whole
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+Answer = list[Any]
+
+# What each output is drawn by, in the order of the outputs after session and message.
+DRAWN: Final[dict[str, Callable[[Scene], Any]]] = {
+    "facts": header.draw,
+    "strip": strip.draw,
+    "decoding": transport.draw_decoding,
+    "branches": transport.draw_branches,
+    "next_token": next_token.draw,
+    "attention": attention.draw,
+    "layers": layers.draw,
+}
+_TABS: Final = {"attention", "layers"}
+# Which control an error is about, by its element id.
+_PLACES: Final[dict[str, str]] = {"start": "prompt", "append": "append", "decode": "decoding", "load": "model-picker"}
+# Seconds a played token stays at least: faster than this the eye cannot follow.
+PACE: Final = 0.05
+
+
+class Desk:
+    """Answers the page's actions. Holds nothing of any page.
+
+    Attributes:
+        library: The loaded models.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._turn = 0
+
+    def open(self, saved: object, request: Request) -> Answer:
+        """Opens the page: with the view it had before a reload if that still works, else with the first example."""
+        if isinstance(saved, dict):
+            try:
+                view = View.from_json(saved)
+                return self._drawn(self.library.of(view.moment), Outcome(view))
+            except TokenscopeError as error:
+                again = f"What this page showed before cannot be shown again: {error}"
+                return self._first(request, again)
+        return self._first(request, "")
+
+    def _first(self, request: Request, notice: str) -> Answer:
+        try:
+            model = self.library.get(self.library.default)
+            outcome = start(model, None, request)
+            return self._drawn(model, replace(outcome, notice=notice or _WELCOME))
+        except TokenscopeError as error:
+            return self.refuse(error, "load", None)
+
+    def act(self, name: str, sent_view: object, request: Request) -> Answer:
+        """Answers one action."""
+        try:
+            view = _view_for(name, sent_view)
+            if name not in ACTIONS:
+                raise BadMoment(f"The page asked for {name!r}, which does not exist. Reload the page.")
+            model = self.library.of(view.moment) if view else self.library.get(self.library.default)
+            if view is None:
+                return self._drawn(model, start(model, None, request))
+            return self._drawn(model, ACTIONS[name](model, view, request))
+        except TokenscopeError as error:
+            return self.refuse(error, name, sent_view)
+
+    def play(self, sent_view: object, steps: object) -> Iterator[Answer]:
+        """Answers with one token after the other until the text ends or `steps` are taken."""
+        try:
+            view = View.from_json(sent_view)
+            count = whole(steps, 1, transport.MOST_STEPS, "number of tokens to play")
+            model = self.library.of(view.moment)
+            yield from self._played(model, view, count)
+        except TokenscopeError as error:
+            yield self.refuse(error, "play", sent_view)
+
+    def _played(self, model: "Model", view: View, count: int) -> Iterator[Answer]:
+        began = last = time.perf_counter()
+        taken = 0
+        for moment in model.play(view.moment, count):
+            taken += 1
+            view = view.at(moment)
+            yield self._drawn(model, Outcome(view, f"Playing: {taken} of up to {count} tokens"), more=True)
+            now = time.perf_counter()
+            time.sleep(max(0.0, PACE - (now - last)))
+            last = time.perf_counter()
+        reason = model.ended(view.moment)
+        rate = taken / max(1e-9, time.perf_counter() - began)
+        ending = f"Stopped: {reason}." if reason else f"Played {taken} tokens, {rate:.1f} a second."
+        yield self._drawn(model, Outcome(view, ending))
+
+    def adopt(self, model: "Model", request: Request, sent_view: object) -> Answer:
+        """Shows another model: the prompt box's text begins anew on it."""
+        try:
+            outcome = start(model, None, request)
+            return self._drawn(model, replace(outcome, notice=f"{model.card().name} is ready."))
+        except TokenscopeError as error:
+            return self.refuse(error, "start", sent_view)
+
+    def progress(self, text: str, fraction: float | None, sent_view: object) -> Answer:
+        """Says how far a load is, leaving everything else as it is."""
+        message = {"kind": "progress", "text": text, "at": "", "fraction": fraction}
+        return [self._session(sent_view, more=True), message, *(gr.skip() for _ in DRAWN)]
+
+    def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False) -> Answer:
+        began = time.perf_counter()
+        scene = scene_of(model, outcome.view)
+        hidden = _TABS - {scene.view.tab}
+        payloads = [gr.skip() if name in hidden else draw(scene) for name, draw in DRAWN.items()]
+        spent = (time.perf_counter() - began) * 1000
+        message = {"kind": "notice", "text": outcome.notice or f"{spent:.0f} ms", "at": "", "fraction": None}
+        return [self._session(scene.view.to_json(), more=more), message, *payloads]
+
+    def refuse(self, error: TokenscopeError, name: str, sent_view: object) -> Answer:
+        """Says why an action was not done, at the control it came from where there is one; the view stays."""
+        place = _PLACES.get(name, "")
+        if name == "start" and not isinstance(error, EmptyPrompt | ContextFull | NoChatTemplate):
+            place = ""
+        if isinstance(error, BadDecoding):
+            place = "decoding"
+        message = {"kind": "error", "text": str(error), "at": place, "fraction": None}
+        return [self._session(sent_view, more=False), message, *(gr.skip() for _ in DRAWN)]
+
+    def _session(self, view: object, *, more: bool) -> dict[str, Any]:
+        # Counted so that each answer differs from the one before: an equal value would not be noticed by the page.
+        self._turn += 1
+        return {"view": view, "turn": self._turn, "more": more}
+
+
+_WELCOME: Final = "Press → to let the model write one token. Click a token or a bar to look, or to choose, for yourself."
+
+
+def _view_for(name: str, sent_view: object) -> View | None:
+    """The view an action works on. Start works without one."""
+    if name == "start" and sent_view is None:
+        return None
+    return View.from_json(sent_view)

@@ -1,0 +1,71 @@
+"""The header: which model, its facts, light or dark."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from viz.components.regions import ModelFacts
+from viz.panels.library import Library
+from viz.panels.scene import Scene
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header's widgets."""
+
+    picker: gr.Dropdown
+    facts: ModelFacts
+
+
+def build(library: Library) -> Header:
+    """Lays the header out."""
+    with gr.Row(elem_classes="ts-header"):
+        gr.HTML("<h1>Tokenscope</h1>", elem_classes="ts-brand", apply_default_css=False)
+        picker = gr.Dropdown(
+            choices=library.offers,
+            value=library.default,
+            allow_custom_value=library.any_name,
+            show_label=False,
+            label="model",
+            info=None,
+            container=False,
+            elem_id="model-picker",
+            min_width=200,
+            scale=0,
+        )
+        facts = ModelFacts(elem_classes="ts-grow")
+        theme = gr.Button("◐ light / dark", elem_id="theme", size="sm", scale=0, min_width=120)
+    theme.click(None, js="() => { window.tokenscope.toggleTheme(); }", show_progress="hidden", queue=False)
+    return Header(picker, facts)
+
+
+def draw(scene: Scene) -> dict[str, Any]:
+    """Returns the facts' payload."""
+    card = scene.card
+    shared = f" ({card.key_value_heads} kv)" if card.key_value_heads != card.heads else ""
+    facts = [
+        f"{card.architecture} ({card.model_type})",
+        f"{card.layers} layers × {card.heads} heads{shared}",
+        f"{_short(card.parameters)} parameters",
+        f"{card.device} {card.dtype}",
+        f"{len(scene.labels):,} / {card.context:,} tokens",
+    ]
+    passed = sum(proof.passed for proof in card.proofs)
+    details = "\n".join(f"{'✓' if proof.passed else '✗'} {proof.name}: {proof.detail}" for proof in card.proofs)
+    return {
+        "facts": " · ".join(facts),
+        "proofs": f"{passed} of {len(card.proofs)} checks passed at load" if card.proofs else "",
+        "details": details,
+        "failed": passed < len(card.proofs),
+        "chat": card.chat,
+    }
+
+
+def _short(number: int) -> str:
+    steps: Sequence[tuple[float, str]] = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
+    for size, unit in steps:
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)

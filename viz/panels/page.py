@@ -1,0 +1,134 @@
+"""The page: puts the regions together and wires the events.
+
+Every action of a user passes through the queue in `tokenscope.js` and reaches the server as one of four events of the
+invisible `Session`, which sends the view along and gets the new one back.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from model_runtime.errors import TokenscopeError
+from viz.components import assets
+from viz.components.regions import MessageLine, Session
+from viz.panels import attention, header, layers, next_token, prompt, strip, transport
+from viz.panels.actions import Request
+from viz.panels.answers import Answer, Desk
+from viz.panels.library import Library
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+# Opening takes the view that the tab had before a reload, if any.
+_OPEN = "(session, text, mode) => [window.tokenscope.saved(), text, mode]"
+
+
+def build_page(library: Library) -> gr.Blocks:
+    """Builds the page over a library of models."""
+    gr.set_static_paths([assets.PLOTLY])
+    desk = Desk(library)
+    with gr.Blocks(title="Tokenscope", fill_width=True, analytics_enabled=False) as page:
+        session = Session(elem_classes="ts-session-block")
+        head = header.build(library)
+        text = prompt.build()
+        controls = transport.build()
+        tokens = strip.build()
+        with gr.Row(elem_classes="ts-panels"):
+            with gr.Column(scale=4, min_width=320, elem_classes="ts-left"):
+                bars = next_token.build()
+            with gr.Column(scale=8, min_width=320, elem_classes="ts-right"), gr.Tabs(elem_id="tabs"):
+                with gr.Tab("Attention", id="attention") as attention_tab:
+                    heads = attention.build()
+                with gr.Tab("Layers", id="layers") as layers_tab:
+                    lens = layers.build()
+        message = MessageLine(elem_id="message")
+        outputs = [
+            session, message, head.facts, tokens, controls.decoding, controls.branches, bars, heads, lens,
+        ]  # fmt: skip
+        _wire(page, desk, session, text, controls, head, outputs)
+        for name, tab in (("attention", attention_tab), ("layers", layers_tab)):
+            script = f"() => {{ window.tokenscope.act('tab', {{ tab: '{name}' }}); }}"
+            tab.select(None, js=script, queue=False, show_progress="hidden")
+    return page
+
+
+def _wire(
+    page: gr.Blocks,
+    desk: Desk,
+    session: Session,
+    text: prompt.Prompt,
+    controls: transport.Transport,
+    head: header.Header,
+    outputs: list[Any],
+) -> None:
+    """Connects the session's events, opening, and the model picker."""
+    typed = [text.text, text.mode]
+    quick: dict[str, Any] = {
+        "queue": False,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+        "trigger_mode": "multiple",
+    }
+    failed = "() => { window.tokenscope.failed(); }"
+
+    def opened(saved: object, words: str, mode: str) -> Answer:
+        return desk.open(saved, _request({}, words, mode))
+
+    def acted(words: str, mode: str, event: gr.EventData) -> Answer:
+        name, detail, view = _sent(event)
+        return desk.act(name, view, _request(detail, words, mode))
+
+    def played(steps: object, event: gr.EventData) -> Iterator[Answer]:
+        yield from desk.play(_sent(event)[2], steps)
+
+    def loaded(words: str, mode: str, event: gr.EventData) -> Iterator[Answer]:
+        _, detail, view = _sent(event)
+        yield from _load(desk, str(detail.get("name", "")), view, _request({}, words, mode))
+
+    page.load(opened, [session, *typed], outputs, js=_OPEN, **quick)
+    acting = session.act(acted, typed, outputs, **quick)
+    playing = session.play(played, controls.steps, outputs, show_progress="hidden", api_visibility="private")
+    loading = session.load_model(loaded, typed, outputs, show_progress="hidden", api_visibility="private")
+    session.stop(None, cancels=[playing])
+    for event in (acting, playing, loading):
+        event.failure(None, js=failed, queue=False, show_progress="hidden")
+    pick = "(name) => { window.tokenscope.act('load', { name }); }"
+    head.picker.input(None, head.picker, js=pick, queue=False, show_progress="hidden")
+
+
+def _load(desk: Desk, name: str, view: object, request: Request) -> Iterator[Answer]:
+    """Loads a model on a thread of its own and tells how far it is."""
+    reports: queue.Queue[tuple[str, float | None] | None] = queue.Queue()
+    outcome: list[Model | TokenscopeError] = []
+
+    def work() -> None:
+        try:
+            outcome.append(desk.library.get(name, lambda text, fraction: reports.put((text, fraction))))
+        except TokenscopeError as error:
+            outcome.append(error)
+        finally:
+            reports.put(None)
+
+    yield desk.progress(f"Loading {name}", None, view)
+    threading.Thread(target=work, name=f"load {name}", daemon=True).start()
+    while (report := reports.get()) is not None:
+        yield desk.progress(*report, view)
+    found = outcome[0] if outcome else TokenscopeError(f"{name} could not be loaded; the server's log says why.")
+    if isinstance(found, TokenscopeError):
+        yield desk.refuse(found, "load", view)
+    else:
+        yield desk.adopt(found, request, view)
+
+
+def _sent(event: gr.EventData) -> tuple[str, dict[str, Any], object]:
+    """Takes apart what the session sent: name, detail, view."""
+    data = event._data if isinstance(event._data, dict) else {}
+    detail = data.get("detail")
+    return str(data.get("name", "")), detail if isinstance(detail, dict) else {}, data.get("view")
+
+
+def _request(detail: dict[str, Any], words: object, mode: object) -> Request:
+    return Request(detail, words if isinstance(words, str) else "", mode == "chat")

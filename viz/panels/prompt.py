@@ -1,0 +1,85 @@
+"""The prompt: a text box that grows, examples, raw or chat, Start."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import gradio as gr
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt worth looking at."""
+
+    title: str
+    text: str
+    chat: bool = False
+
+
+_GARDEN = "Write an email apologizing to Sarah for the tragic gardening mishap. Explain how it happened."
+
+EXAMPLES: Final = (
+    Example("A fact: the capital of Japan", "The capital of Japan is"),
+    Example("A fact: the capital of France", "The capital of France is"),
+    Example("A famous title", "The Shawshank"),
+    Example("Who gets the drink?", "When Mary and John went to the store, John gave a drink to"),
+    Example("What was fast?", "The dog chased the squirrel because it was fast. What was fast? The"),
+    Example("Copying a made-up word", "The wizard said zorblax to the cat. Then the cat said zor"),
+    Example("The days of the week", "Monday, Tuesday, Wednesday,"),
+    Example("Opposites", "The opposite of hot is"),
+    Example("A currency", "The currency of Mexico is the"),
+    Example("A story begins", "Once upon a time there was a little fox who wanted to see the sea."),
+    Example("An apology, as the book asks for it", _GARDEN),
+    Example("An apology, as a chat message", _GARDEN, chat=True),
+    Example("A short question, as a chat message", "What is the capital of Italy?", chat=True),
+)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The prompt's widgets."""
+
+    text: gr.Textbox
+    mode: gr.Radio
+    examples: gr.Dropdown
+    start: gr.Button
+
+
+def build() -> Prompt:
+    """Lays the prompt out."""
+    with gr.Row(elem_classes="ts-prompt-row", equal_height=True):
+        text = gr.Textbox(
+            EXAMPLES[0].text,
+            lines=1,
+            max_lines=8,
+            label="prompt",
+            show_label=False,
+            placeholder="Type a text for the model to go on from",
+            elem_id="prompt",
+            container=False,
+            scale=6,
+            min_width=260,
+        )
+        mode = gr.Radio(["raw", "chat"], value="raw", show_label=False, container=False, elem_id="mode", scale=0, min_width=130)
+        examples = gr.Dropdown(
+            [(example.title, index) for index, example in enumerate(EXAMPLES)],
+            value=None,
+            label="examples",
+            show_label=False,
+            container=False,
+            elem_id="examples",
+            scale=1,
+            min_width=190,
+            filterable=False,
+        )
+        start = gr.Button("Start  Ctrl+↵", variant="primary", elem_id="start", scale=0, min_width=130)
+    start.click(None, js="() => { window.tokenscope.act('start'); }", queue=False, show_progress="hidden")
+    chosen = examples.input(
+        _fill, examples, [text, mode], queue=False, show_progress="hidden", api_visibility="private"
+    )
+    chosen.then(None, js="() => { window.tokenscope.act('start'); }", queue=False, show_progress="hidden")
+    return Prompt(text, mode, examples, start)
+
+
+def _fill(index: int | None) -> tuple[str, str]:
+    example = EXAMPLES[index or 0]
+    return example.text, "chat" if example.chat else "raw"

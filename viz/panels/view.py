@@ -1,0 +1,117 @@
+"""The view: everything the page knows about what it shows. It travels with each action and comes back in each answer.
+
+The server keeps none of it, so a page outlives the server. What comes from a page is not trusted: every field is checked.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, TypeVar
+
+from model_runtime import BadMoment, Moment
+from model_runtime.errors import InputError, OutOfRange
+from viz.token_strip import SHADES, Shade
+
+WINDOWS: Final = (32, 64, 128, 256)
+TABS: Final = ("attention", "layers")
+MOST_BRANCHES: Final = 12
+
+Choice = TypeVar("Choice")
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown.
+
+    Attributes:
+        branches: The lines of text that were tried, as the text of their moments; the first is the main one.
+        branch: Which of them is shown.
+        cursor: The position whose prediction is shown, 0 to tokens - 1.
+        layer: Block index of the selected head.
+        head: Index of the selected head.
+        shade: What the token strip's background says.
+        window: The most tokens that a picture shows.
+        tab: The open tab.
+    """
+
+    branches: tuple[str, ...]
+    branch: int = 0
+    cursor: int = 0
+    layer: int = 0
+    head: int = 0
+    shade: Shade = "probability"
+    window: int = 64
+    tab: str = "attention"
+
+    @property
+    def moment(self) -> Moment:
+        """The moment that is shown.
+
+        Raises:
+            BadMoment: It cannot be read.
+        """
+        return Moment.from_text(self.branches[self.branch])
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the view as plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: object) -> "View":
+        """Reads a view that a page sent.
+
+        Raises:
+            InputError: It is no view.
+        """
+        if not isinstance(content, dict):
+            raise BadMoment("The page holds no text yet. Press Start, or reload the page.")
+        branches = content.get("branches")
+        if not isinstance(branches, list) or not all(isinstance(text, str) for text in branches):
+            raise BadMoment("The page's view holds no readable text. Reload the page to begin anew.")
+        if not 1 <= len(branches) <= MOST_BRANCHES:
+            raise BadMoment(f"The page's view holds {len(branches)} branches; 1 to {MOST_BRANCHES} can be read.")
+        return cls(
+            branches=tuple(branches),
+            branch=whole(content.get("branch"), 0, len(branches) - 1, "branch"),
+            cursor=whole(content.get("cursor"), 0, 2**31 - 1, "cursor"),
+            layer=whole(content.get("layer"), 0, 2**15, "layer"),
+            head=whole(content.get("head"), 0, 2**15, "head"),
+            shade=one_of(content.get("shade"), SHADES, "shade"),
+            window=one_of(content.get("window"), WINDOWS, "window"),
+            tab=one_of(content.get("tab"), TABS, "tab"),
+        )
+
+    def at(self, moment: Moment, cursor: int | None = None) -> "View":
+        """Returns the view with another moment on the same branch, the cursor at its end unless given."""
+        branches = list(self.branches)
+        branches[self.branch] = moment.to_text()
+        end = len(moment.ids) - 1
+        return replace(self, branches=tuple(branches), cursor=end if cursor is None else min(cursor, end))
+
+    def branched(self, moment: Moment) -> "View":
+        """Returns the view on a new branch. The oldest one besides the main gives way when there are too many."""
+        branches = [*self.branches, moment.to_text()]
+        if len(branches) > MOST_BRANCHES:
+            del branches[1]
+        return replace(self, branches=tuple(branches), branch=len(branches) - 1, cursor=len(moment.ids) - 1)
+
+
+def whole(value: object, low: int, high: int, name: str) -> int:
+    """Checks a whole number that came from the page.
+
+    Raises:
+        OutOfRange: It is no whole number, or outside low to high.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise OutOfRange(f"The {name} is {value!r}; use a whole number from {low} to {high}.")
+    return value
+
+
+def one_of(value: object, choices: tuple[Choice, ...], name: str) -> Choice:
+    """Checks a choice that came from the page.
+
+    Raises:
+        InputError: It is none of the choices.
+    """
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise InputError(f"The {name} is {value!r}; use one of {', '.join(map(str, choices))}.")
