@@ -1,0 +1,34 @@
+from functools import cache
+
+import pytest
+import torch
+
+from model_runtime.model import Model
+from tests.runtime.families import FAMILIES, HYBRID, OUTSIDE, Pair, build
+from tests.runtime.tokenizers_for_tests import byte_level, sentencepiece
+
+torch.set_num_threads(1)
+
+ALL = {**FAMILIES, **OUTSIDE, **HYBRID}
+
+
+@cache
+def pair_of(family: str) -> tuple[Pair, Model]:
+    pair = build(family, ALL[family])
+    return pair, Model(pair.model, byte_level(), name=family)
+
+
+@pytest.fixture(scope="session")
+def llama() -> Model:
+    return pair_of("llama")[1]
+
+
+@pytest.fixture(scope="session")
+def llama_pair() -> tuple[Pair, Model]:
+    return pair_of("llama")
+
+
+@pytest.fixture(scope="session")
+def pieces_model() -> Model:
+    """A model with a sentencepiece-like tokenizer."""
+    return Model(build("llama", {}, seed=3).model, sentencepiece(), name="pieces")

@@ -1,0 +1,117 @@
+"""Tiny models of many families, initialised so that tests on them can fail.
+
+The weights are random and large: attention is peaked, heads differ, logits spread. `tests/runtime/test_families.py`
+asserts that they are, because a comparison on flat attention passes whatever is compared.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+WINDOW = 8
+VOCABULARY = 320
+WIDTH = 32
+CONTEXT = 64
+
+ABSENT = "absent"  # for a setting of COMMON that a family refuses
+
+COMMON: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": WIDTH,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "intermediate_size": 48,
+    "max_position_embeddings": CONTEXT,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "tie_word_embeddings": False,
+}
+SLIDING = {"sliding_window": WINDOW, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}
+EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
+
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "mistral": {"sliding_window": WINDOW},
+    "mixtral": {"sliding_window": None, **EXPERTS},
+    "phi3": {"sliding_window": WINDOW},
+    "phi": {"partial_rotary_factor": 0.5},
+    "qwen2": {"use_sliding_window": True, "max_window_layers": 1, "sliding_window": WINDOW},
+    "qwen3": {},
+    "gemma": {},
+    "gemma2": {"query_pre_attn_scalar": 8, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 6.0, **SLIDING},
+    "gemma3_text": {"query_pre_attn_scalar": 8, **SLIDING},
+    "gpt2": {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT},
+    "gpt_neox": {"rotary_pct": 0.5},
+    "opt": {"ffn_dim": 48, "word_embed_proj_dim": WIDTH},
+    "olmo2": {},
+    "olmo3": dict(SLIDING),
+    "stablelm": {"partial_rotary_factor": 0.5},
+    "cohere": {"logit_scale": 1.5},
+    "cohere2": {"logit_scale": 1.5, **SLIDING},
+    "granite": {
+        "residual_multiplier": 0.5,
+        "attention_multiplier": 0.3,
+        "embedding_multiplier": 3.0,
+        "logits_scaling": 0.5,
+    },
+    "gpt_oss": {**EXPERTS, **SLIDING},
+    "starcoder2": {"sliding_window": WINDOW},
+    "smollm3": {},
+}
+# Families that do not call their attention through transformers' interface: everything but attention works.
+OUTSIDE: dict[str, dict[str, Any]] = {
+    "falcon": {"head_dim": ABSENT, "new_decoder_architecture": True, "num_kv_heads": 2, "alibi": False},
+    "gptj": {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT, "rotary_dim": 4},
+    "bloom": {"n_layer": 3, "n_head": 4},
+}
+# Some layers hold a running state instead of keys, which cannot be cut back.
+HYBRID: dict[str, dict[str, Any]] = {
+    "lfm2": {"layer_types": ["conv", "full_attention", "conv"], "block_auto_adjust_ff_dim": False},
+}
+
+
+def config_of(family: str, settings: dict[str, Any]) -> Any:
+    """The config of a tiny model of a family."""
+    merged = {key: value for key, value in {**COMMON, **settings}.items() if value != ABSENT}
+    return AutoConfig.for_model(family, **merged)
+
+
+def enlarge(model: PreTrainedModel, seed: int) -> None:
+    """Draws weights that make attention peaked and logits spread."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if "embed" in name or "wte" in name or "wpe" in name:
+                parameter.copy_(noise)
+            elif parameter.dim() >= 2:
+                parameter.copy_(noise * 2 / WIDTH**0.5)
+            elif "norm" in name or "ln_" in name:
+                parameter.add_(0.2 * noise)
+            else:
+                parameter.copy_(0.3 * noise)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same weights twice: stock eager as the reference, and a model for Tokenscope to take over."""
+
+    family: str
+    stock: PreTrainedModel
+    model: PreTrainedModel
+
+
+def build(family: str, settings: dict[str, Any], seed: int = 0) -> Pair:
+    """Builds a family's tiny model twice. The configs are copies: setting an implementation changes a shared config."""
+    config = config_of(family, settings)
+    model = AutoModelForCausalLM.from_config(deepcopy(config)).eval()
+    enlarge(model, seed)
+    stock = AutoModelForCausalLM.from_config(deepcopy(config), attn_implementation="eager").eval()
+    stock.load_state_dict(model.state_dict())
+    return Pair(family, stock, model)

@@ -1,0 +1,138 @@
+"""Every family against stock transformers: eager attention, float32, one uncached pass."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model_runtime import FeatureUnavailable
+from model_runtime.weights import scores_of, softmax_with_sink
+from tests.runtime.comparison import BOUND, TOKENS, differences, some_ids, stepped_answers, stock_answers
+from tests.runtime.conftest import pair_of
+from tests.runtime.families import FAMILIES, HYBRID, OUTSIDE, VOCABULARY, WINDOW
+
+IDS = some_ids(TOKENS, VOCABULARY)
+WINDOWED = [family for family, settings in FAMILIES.items() if settings.get("sliding_window")]
+
+
+def test_enough_families_and_longer_than_every_window():
+    assert len(FAMILIES) >= 14
+    assert len(WINDOWED) >= 6
+    assert TOKENS > 2 * WINDOW
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_these_models_can_fail(family):
+    """Flat attention or equal heads would let wrong readings pass."""
+    pair, _ = pair_of(family)
+    expected = stock_answers(pair.stock, IDS)
+    for weights in expected.attention:
+        assert weights[:, 4:, 1:].max() > 0.4
+        for head in range(1, len(weights)):
+            assert np.abs(weights[head] - weights[0]).max() > 0.2
+    assert expected.probability.max(axis=1).mean() > 10 / VOCABULARY
+    assert np.abs(expected.streams[1:] - expected.streams[:-1]).max() > 0.1
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *OUTSIDE, *HYBRID])
+def test_prefill_and_steps_equal_one_pass_of_stock(family):
+    pair, model = pair_of(family)
+    errors = differences(stepped_answers(model, IDS), stock_answers(pair.stock, IDS))
+    assert ("attention" in errors) == (family not in OUTSIDE)
+    assert max(errors.values()) < BOUND, errors
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_proof_holds(family):
+    _, model = pair_of(family)
+    assert [proof for proof in model.card().proofs if not proof.passed] == []
+
+
+@pytest.mark.parametrize("family", WINDOWED)
+def test_windows_hide_keys_and_the_map_says_so(family):
+    _, model = pair_of(family)
+    moment = replace(model.begin("x"), ids=IDS, prompt_length=TOKENS)
+    maps = [model.attention(moment, layer, 0) for layer in range(3)]
+    windowed = [shown for shown in maps if shown.window is not None]
+    assert windowed
+    for shown in maps:
+        age = np.arange(TOKENS)[:, None] - np.arange(TOKENS)[None, :]
+        expected = (age >= 0) & (age < (shown.window or TOKENS))
+        assert np.array_equal(shown.visible, expected)
+        assert np.all(shown.weights[~shown.visible] == 0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rows_and_sinks_sum_to_one(family):
+    _, model = pair_of(family)
+    moment = replace(model.begin("x"), ids=IDS, prompt_length=TOKENS)
+    shown = model.attention(moment, 1, 3)
+    assert np.allclose(shown.weights.sum(1) + shown.sink, 1, atol=1e-6)
+    assert (shown.sink.max() > 0.001) == (family == "gpt_oss")
+    assert shown.computed_from == "float32"
+    assert shown.key_value_head == 3 // (model.card().heads // model.card().key_value_heads)
+
+
+@pytest.mark.parametrize("family", OUTSIDE)
+def test_families_outside_the_interface_say_why(family):
+    _, model = pair_of(family)
+    moment = model.begin("the cat")
+    with pytest.raises(FeatureUnavailable, match="interface"):
+        model.attention(moment, 0, 0)
+    assert model.lens(moment).ids.shape == (4, len(moment.ids))
+
+
+@pytest.mark.parametrize("family", HYBRID)
+def test_a_layer_without_attention_says_so(family):
+    _, model = pair_of(family)
+    with pytest.raises(FeatureUnavailable, match="L0 has no attention"):
+        model.attention(model.begin("the cat"), 0, 0)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt_oss"])
+def test_swapped_heads_and_shifted_positions_are_caught(family):
+    pair, model = pair_of(family)
+    found, expected = stepped_answers(model, IDS), stock_answers(pair.stock, IDS)
+    assert differences(found, expected)["attention"] < BOUND
+    swapped = tuple(weights[[1, 0, 2, 3]] for weights in found.attention)
+    shifted = tuple(np.roll(weights, 1, axis=1) for weights in found.attention)
+    for faulty in (swapped, shifted):
+        assert differences(replace(found, attention=faulty), expected)["attention"] > 0.1
+    late = np.roll(found.streams, 1, axis=1)
+    assert differences(replace(found, streams=late), expected)["streams"] > 0.1
+    wrong = np.roll(found.probability, 1, axis=0)
+    assert differences(replace(found, probability=wrong), expected)["probability"] > 0.1
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "gemma2"])
+def test_a_dropped_mask_is_caught(family):
+    pair, model = pair_of(family)
+    moment = replace(model.begin("x"), ids=IDS, prompt_length=TOKENS)
+    recording = model._recording(moment)
+    unmasked = []
+    for layer in range(3):
+        formula, keys = model._engine.recorder.formulas[layer], recording.keys[layer]
+        query = torch.stack([recording.queries(layer, head) for head in range(formula.heads)])
+        keys = keys.repeat_interleave(formula.heads // formula.key_value_heads, dim=0)
+        everything = torch.ones(TOKENS, TOKENS, dtype=torch.bool)
+        unmasked.append(softmax_with_sink(scores_of(query, keys, formula, everything), None)[0].numpy())
+    expected = stock_answers(pair.stock, IDS)
+    faulty = replace(stepped_answers(model, IDS), attention=tuple(unmasked))
+    assert differences(faulty, expected)["attention"] > 0.1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_prompt_may_come_in_chunks(family):
+    """A long prompt runs in pieces on a filled cache, where other masks arrive than in one pass."""
+    pair, model = pair_of(family)
+    engine = model._engine
+    rows = engine.unembedding.rows
+    model._shelf.clear()
+    engine.unembedding.rows = 7
+    try:
+        errors = differences(stepped_answers(model, IDS, prefill=23), stock_answers(pair.stock, IDS))
+    finally:
+        engine.unembedding.rows = rows
+        model._shelf.clear()
+    assert max(errors.values()) < BOUND, errors
