@@ -11,7 +11,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 
 from viz.components import assets
-from viz.panels.library import Library
+from model_runtime import Library
+from viz.panels.models import Models
 from viz.panels.page import build_page
 from viz.components.theme import theme
 
@@ -29,16 +30,16 @@ def settings(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def serve(library: Library, host: str, port: int | None, *, wait: bool = True) -> gr.Blocks:
+def serve(models: Models, host: str, port: int | None, *, wait: bool = True) -> gr.Blocks:
     """Builds the page and serves it.
 
     Args:
-        library: The models.
+        models: The models.
         host: The address to serve on.
         port: The port, None for the first free one from 7860 on.
         wait: Whether to return only when the server ends.
     """
-    page = build_page(library)
+    page = build_page(models)
     page.queue(max_size=20)
     page.launch(
         server_name=host,
@@ -58,8 +59,8 @@ def main() -> None:
     """Serves the page until interrupted."""
     chosen = settings()
     # On a Space everyone's requests share one machine, so only models of the catalogue may be loaded there.
-    library = Library(chosen.model, any_name="SPACE_ID" not in os.environ)
-    serve(library, chosen.host, chosen.port)
+    models = Models(Library(), chosen.model, any_name="SPACE_ID" not in os.environ)
+    serve(models, chosen.host, chosen.port)
 
 
 if __name__ == "__main__":

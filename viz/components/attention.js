@@ -10,9 +10,11 @@ let payload = null;
 let arrays = null;
 
 // A square that keeps its size while the text grows, so that nothing jumps.
+// The room for labels grows in few steps for the same reason.
 function sizeOf() {
   const side = Math.max(260, Math.min(picture.clientWidth, 600));
-  const labels = side < 420 ? 62 : 92;
+  const longest = Math.max(...payload.figure.layout.xaxis.ticktext.map((text) => text.length));
+  const labels = longest <= 5 ? 48 : longest <= 8 ? 70 : 94;
   return { width: side, height: side, margin: { l: labels, t: labels, r: 2, b: 2, pad: 2 } };
 }
 

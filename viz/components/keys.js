@@ -23,8 +23,11 @@
   }
 
   document.addEventListener('keydown', onKey);
-  document.addEventListener('DOMContentLoaded', () => {
+  // Gradio adds the head's scripts itself, before or after the document is ready.
+  function ready() {
     window.tokenscope.restoreTheme();
     window.tokenscope.watchTheme();
-  });
+  }
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', ready);
+  else ready();
 })();

@@ -37,6 +37,7 @@ function fill(row, { label, raw, final, cut, note, filtered }) {
   }
   number.append(tokenscope.percent(cut ? raw : final));
   row.classList.toggle('ts-is-cut', Boolean(cut));
+  row.classList.toggle('ts-filtered', filtered);
 }
 
 function noteFor(payload, id, cut) {
@@ -69,7 +70,8 @@ function drawOther(payload) {
   }
   const { count, raw, final } = payload.other;
   row.hidden = count === 0;
-  fill(row, { label: `other: ${tokenscope.whole(count)} tokens`, raw, final, cut: '', note: '', filtered: payload.filtered });
+  const note = `${tokenscope.whole(count)} tokens`;
+  fill(row, { label: 'other', raw, final, cut: '', note, filtered: payload.filtered });
 }
 
 function draw() {

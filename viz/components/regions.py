@@ -31,6 +31,13 @@ class ModelFacts(Drawn):
     script = "model_facts.js"
 
 
+class Examples(Drawn):
+    """A choice of example prompts. Value: their titles. Event: `pick`, with {"index"} as data."""
+
+    template = '<select class="ts-examples" aria-label="example prompts"></select>'
+    script = "examples.js"
+
+
 class Branches(Drawn):
     """The lines of text that were tried. Value: {"names", "previews", "current": index}."""
 

@@ -132,17 +132,20 @@ window.tokenscope = (() => {
   const SAVED = 'tokenscope-view';
 
   function save(view) {
+    const prompt = document.querySelector('#prompt textarea')?.value;
+    const mode = document.querySelector('#mode input:checked')?.value;
     try {
-      sessionStorage.setItem(SAVED, JSON.stringify(view));
+      sessionStorage.setItem(SAVED, JSON.stringify({ view, prompt, mode }));
     } catch { /* a full or forbidden storage costs the reload only */ }
   }
 
-  function saved() {
+  // What opening the page sends: the session, the prompt and the mode, as they were before a reload if there was one.
+  function opening(session, prompt, mode) {
     try {
-      return JSON.parse(sessionStorage.getItem(SAVED));
-    } catch {
-      return null;
-    }
+      const before = JSON.parse(sessionStorage.getItem(SAVED));
+      if (before?.view) return [before, before.prompt ?? prompt, before.mode ?? mode];
+    } catch { /* as above */ }
+    return [session, prompt, mode];
   }
 
   // --- tooltip -------------------------------------------------------------------------------------------------------
@@ -176,6 +179,6 @@ window.tokenscope = (() => {
     act, stop, answered, failed, failures, connect, isPlaying: () => playing,
     decode, percent, whole,
     colours, theme, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
-    save, saved, showTip, hideTip,
+    save, opening, showTip, hideTip,
   };
 })();

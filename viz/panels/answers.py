@@ -1,7 +1,7 @@
 """From an action to an answer: runs it, draws what is visible, and turns errors into words.
 
-An answer is one payload an output; `gr.skip()` leaves an output as it is. After an error everything is left as it is but
-the message: the page keeps its view.
+An answer names the outputs that change and gives their payloads; the page leaves all others as they are. After an error
+only the message changes: the page keeps its view.
 """
 
 import time
@@ -9,21 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-import gradio as gr
-
 from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
 from viz.panels import attention, header, layers, next_token, strip, transport
 from viz.panels.actions import ACTIONS, Outcome, Request, start
-from viz.panels.library import Library
+from viz.panels.models import Models
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View, whole
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
 
-Answer = list[Any]
+Answer = dict[str, Any]
 
-# What each output is drawn by, in the order of the outputs after session and message.
+# What each output that depends on the view is drawn by.
 DRAWN: Final[dict[str, Callable[[Scene], Any]]] = {
     "facts": header.draw,
     "strip": strip.draw,
@@ -44,19 +42,21 @@ class Desk:
     """Answers the page's actions. Holds nothing of any page.
 
     Attributes:
-        library: The loaded models.
+        models: The models.
     """
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
+    def __init__(self, models: Models) -> None:
+        self.models = models
         self._turn = 0
 
     def open(self, saved: object, request: Request) -> Answer:
         """Opens the page: with the view it had before a reload if that still works, else with the first example."""
-        if isinstance(saved, dict):
+        if isinstance(saved, dict) and saved.get("view"):
             try:
-                view = View.from_json(saved)
-                return self._drawn(self.library.of(view.moment), Outcome(view))
+                view = View.from_json(saved["view"])
+                answer = self._drawn(self.models.of(view.moment), Outcome(view))
+                mode = "chat" if request.chat else "raw"
+                return {**answer, "picker": view.moment.model, "tabs": view.tab, "prompt": request.prompt, "mode": mode}
             except TokenscopeError as error:
                 again = f"What this page showed before cannot be shown again: {error}"
                 return self._first(request, again)
@@ -64,7 +64,7 @@ class Desk:
 
     def _first(self, request: Request, notice: str) -> Answer:
         try:
-            model = self.library.get(self.library.default)
+            model = self.models.get(self.models.default)
             outcome = start(model, None, request)
             return self._drawn(model, replace(outcome, notice=notice or _WELCOME))
         except TokenscopeError as error:
@@ -76,7 +76,7 @@ class Desk:
             view = _view_for(name, sent_view)
             if name not in ACTIONS:
                 raise BadMoment(f"The page asked for {name!r}, which does not exist. Reload the page.")
-            model = self.library.of(view.moment) if view else self.library.get(self.library.default)
+            model = self.models.of(view.moment) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))
             return self._drawn(model, ACTIONS[name](model, view, request))
@@ -88,7 +88,7 @@ class Desk:
         try:
             view = View.from_json(sent_view)
             count = whole(steps, 1, transport.MOST_STEPS, "number of tokens to play")
-            model = self.library.of(view.moment)
+            model = self.models.of(view.moment)
             yield from self._played(model, view, count)
         except TokenscopeError as error:
             yield self.refuse(error, "play", sent_view)
@@ -114,21 +114,31 @@ class Desk:
             outcome = start(model, None, request)
             return self._drawn(model, replace(outcome, notice=f"{model.card().name} is ready."))
         except TokenscopeError as error:
-            return self.refuse(error, "start", sent_view)
+            return {**self.refuse(error, "start", sent_view), **self._picker(sent_view)}
+
+    def keep(self, error: TokenscopeError, sent_view: object) -> Answer:
+        """Says why another model cannot be shown; the picker goes back to the one that is."""
+        return {**self.refuse(error, "load", sent_view), **self._picker(sent_view)}
+
+    def _picker(self, sent_view: object) -> Answer:
+        try:
+            return {"picker": View.from_json(sent_view).moment.model}
+        except TokenscopeError:
+            return {"picker": self.models.default}
 
     def progress(self, text: str, fraction: float | None, sent_view: object) -> Answer:
         """Says how far a load is, leaving everything else as it is."""
         message = {"kind": "progress", "text": text, "at": "", "fraction": fraction}
-        return [self._session(sent_view, more=True), message, *(gr.skip() for _ in DRAWN)]
+        return {"session": self._session(sent_view, more=True), "message": message}
 
     def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False) -> Answer:
         began = time.perf_counter()
         scene = scene_of(model, outcome.view)
         hidden = _TABS - {scene.view.tab}
-        payloads = [gr.skip() if name in hidden else draw(scene) for name, draw in DRAWN.items()]
+        payloads = {name: draw(scene) for name, draw in DRAWN.items() if name not in hidden}
         spent = (time.perf_counter() - began) * 1000
-        message = {"kind": "notice", "text": outcome.notice or f"{spent:.0f} ms", "at": "", "fraction": None}
-        return [self._session(scene.view.to_json(), more=more), message, *payloads]
+        message = {"kind": "notice", "text": outcome.notice or f"answered in {spent:.0f} ms", "at": "", "fraction": None}
+        return {"session": self._session(scene.view.to_json(), more=more), "message": message, **payloads}
 
     def refuse(self, error: TokenscopeError, name: str, sent_view: object) -> Answer:
         """Says why an action was not done, at the control it came from where there is one; the view stays."""
@@ -138,7 +148,7 @@ class Desk:
         if isinstance(error, BadDecoding):
             place = "decoding"
         message = {"kind": "error", "text": str(error), "at": place, "fraction": None}
-        return [self._session(sent_view, more=False), message, *(gr.skip() for _ in DRAWN)]
+        return {"session": self._session(sent_view, more=False), "message": message}
 
     def _session(self, view: object, *, more: bool) -> dict[str, Any]:
         # Counted so that each answer differs from the one before: an equal value would not be noticed by the page.

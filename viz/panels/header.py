@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from viz.components.regions import ModelFacts
-from viz.panels.library import Library
+from viz.panels.models import Models
 from viz.panels.scene import Scene
 
 
@@ -19,20 +19,19 @@ class Header:
     facts: ModelFacts
 
 
-def build(library: Library) -> Header:
+def build(models: Models) -> Header:
     """Lays the header out."""
     with gr.Row(elem_classes="ts-header"):
         gr.HTML("<h1>Tokenscope</h1>", elem_classes="ts-brand", apply_default_css=False)
         picker = gr.Dropdown(
-            choices=library.offers,
-            value=library.default,
-            allow_custom_value=library.any_name,
+            choices=models.offers,
+            value=models.default,
+            allow_custom_value=models.any_name,
             show_label=False,
             label="model",
-            info=None,
             container=False,
             elem_id="model-picker",
-            min_width=200,
+            min_width=240,
             scale=0,
         )
         facts = ModelFacts(elem_classes="ts-grow")

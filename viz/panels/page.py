@@ -17,55 +17,61 @@ from viz.components.regions import MessageLine, Session
 from viz.panels import attention, header, layers, next_token, prompt, strip, transport
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
-from viz.panels.library import Library
+from viz.panels.models import Models
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
 
 # Opening takes the view that the tab had before a reload, if any.
-_OPEN = "(session, text, mode) => [window.tokenscope.saved(), text, mode]"
+_OPEN = "(session, text, mode) => window.tokenscope.opening(session, text, mode)"
 
 
-def build_page(library: Library) -> gr.Blocks:
-    """Builds the page over a library of models."""
+def build_page(models: Models) -> gr.Blocks:
+    """Builds the page over its models."""
     gr.set_static_paths([assets.PLOTLY])
-    desk = Desk(library)
+    desk = Desk(models)
     with gr.Blocks(title="Tokenscope", fill_width=True, analytics_enabled=False) as page:
         session = Session(elem_classes="ts-session-block")
-        head = header.build(library)
+        head = header.build(models)
         text = prompt.build()
         controls = transport.build()
         tokens = strip.build()
         with gr.Row(elem_classes="ts-panels"):
             with gr.Column(scale=4, min_width=320, elem_classes="ts-left"):
                 bars = next_token.build()
-            with gr.Column(scale=8, min_width=320, elem_classes="ts-right"), gr.Tabs(elem_id="tabs"):
+            with gr.Column(scale=8, min_width=320, elem_classes="ts-right"), gr.Tabs(elem_id="tabs") as tabs:
                 with gr.Tab("Attention", id="attention") as attention_tab:
                     heads = attention.build()
                 with gr.Tab("Layers", id="layers") as layers_tab:
                     lens = layers.build()
         message = MessageLine(elem_id="message")
-        outputs = [
-            session, message, head.facts, tokens, controls.decoding, controls.branches, bars, heads, lens,
-        ]  # fmt: skip
-        _wire(page, desk, session, text, controls, head, outputs)
+        outputs: dict[str, Any] = {
+            "session": session,
+            "message": message,
+            "picker": head.picker,
+            "facts": head.facts,
+            "prompt": text.text,
+            "mode": text.mode,
+            "strip": tokens,
+            "decoding": controls.decoding,
+            "branches": controls.branches,
+            "next_token": bars,
+            "tabs": tabs,
+            "attention": heads,
+            "layers": lens,
+        }
+        _wire(page, desk, controls, outputs)
         for name, tab in (("attention", attention_tab), ("layers", layers_tab)):
             script = f"() => {{ window.tokenscope.act('tab', {{ tab: '{name}' }}); }}"
             tab.select(None, js=script, queue=False, show_progress="hidden")
     return page
 
 
-def _wire(
-    page: gr.Blocks,
-    desk: Desk,
-    session: Session,
-    text: prompt.Prompt,
-    controls: transport.Transport,
-    head: header.Header,
-    outputs: list[Any],
-) -> None:
+def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: dict[str, Any]) -> None:
     """Connects the session's events, opening, and the model picker."""
-    typed = [text.text, text.mode]
+    session = outputs["session"]
+    typed = [outputs["prompt"], outputs["mode"]]
+    drawn = list(outputs.values())
     quick: dict[str, Any] = {
         "queue": False,
         "show_progress": "hidden",
@@ -74,29 +80,35 @@ def _wire(
     }
     failed = "() => { window.tokenscope.failed(); }"
 
-    def opened(saved: object, words: str, mode: str) -> Answer:
-        return desk.open(saved, _request({}, words, mode))
+    def listed(answer: Answer) -> list[Any]:
+        """Puts an answer in the order of the outputs; the open tab is a property and not a value."""
+        if "tabs" in answer:
+            answer = {**answer, "tabs": gr.Tabs(selected=answer["tabs"])}
+        return [answer.get(name, gr.skip()) for name in outputs]
 
-    def acted(words: str, mode: str, event: gr.EventData) -> Answer:
+    def opened(saved: object, words: str, mode: str) -> list[Any]:
+        return listed(desk.open(saved, _request({}, words, mode)))
+
+    def acted(words: str, mode: str, event: gr.EventData) -> list[Any]:
         name, detail, view = _sent(event)
-        return desk.act(name, view, _request(detail, words, mode))
+        return listed(desk.act(name, view, _request(detail, words, mode)))
 
-    def played(steps: object, event: gr.EventData) -> Iterator[Answer]:
-        yield from desk.play(_sent(event)[2], steps)
+    def played(steps: object, event: gr.EventData) -> Iterator[list[Any]]:
+        yield from map(listed, desk.play(_sent(event)[2], steps))
 
-    def loaded(words: str, mode: str, event: gr.EventData) -> Iterator[Answer]:
+    def loaded(words: str, mode: str, event: gr.EventData) -> Iterator[list[Any]]:
         _, detail, view = _sent(event)
-        yield from _load(desk, str(detail.get("name", "")), view, _request({}, words, mode))
+        yield from map(listed, _load(desk, str(detail.get("name", "")), view, _request({}, words, mode)))
 
-    page.load(opened, [session, *typed], outputs, js=_OPEN, **quick)
-    acting = session.act(acted, typed, outputs, **quick)
-    playing = session.play(played, controls.steps, outputs, show_progress="hidden", api_visibility="private")
-    loading = session.load_model(loaded, typed, outputs, show_progress="hidden", api_visibility="private")
+    page.load(opened, [session, *typed], drawn, js=_OPEN, **quick)
+    acting = session.act(acted, typed, drawn, **quick)
+    playing = session.play(played, controls.steps, drawn, show_progress="hidden", api_visibility="private")
+    loading = session.load_model(loaded, typed, drawn, show_progress="hidden", api_visibility="private")
     session.stop(None, cancels=[playing])
     for event in (acting, playing, loading):
         event.failure(None, js=failed, queue=False, show_progress="hidden")
     pick = "(name) => { window.tokenscope.act('load', { name }); }"
-    head.picker.input(None, head.picker, js=pick, queue=False, show_progress="hidden")
+    outputs["picker"].input(None, outputs["picker"], js=pick, queue=False, show_progress="hidden")
 
 
 def _load(desk: Desk, name: str, view: object, request: Request) -> Iterator[Answer]:
@@ -106,7 +118,7 @@ def _load(desk: Desk, name: str, view: object, request: Request) -> Iterator[Ans
 
     def work() -> None:
         try:
-            outcome.append(desk.library.get(name, lambda text, fraction: reports.put((text, fraction))))
+            outcome.append(desk.models.get(name, lambda text, fraction: reports.put((text, fraction))))
         except TokenscopeError as error:
             outcome.append(error)
         finally:
@@ -118,7 +130,7 @@ def _load(desk: Desk, name: str, view: object, request: Request) -> Iterator[Ans
         yield desk.progress(*report, view)
     found = outcome[0] if outcome else TokenscopeError(f"{name} could not be loaded; the server's log says why.")
     if isinstance(found, TokenscopeError):
-        yield desk.refuse(found, "load", view)
+        yield desk.keep(found, view)
     else:
         yield desk.adopt(found, request, view)
 

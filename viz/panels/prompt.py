@@ -1,9 +1,11 @@
 """The prompt: a text box that grows, examples, raw or chat, Start."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
+
+from viz.components.regions import Examples
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Prompt:
 
     text: gr.Textbox
     mode: gr.Radio
-    examples: gr.Dropdown
+    examples: Examples
     start: gr.Button
 
 
@@ -60,26 +62,18 @@ def build() -> Prompt:
             min_width=260,
         )
         mode = gr.Radio(["raw", "chat"], value="raw", show_label=False, container=False, elem_id="mode", scale=0, min_width=130)
-        examples = gr.Dropdown(
-            [(example.title, index) for index, example in enumerate(EXAMPLES)],
-            value=None,
-            label="examples",
-            show_label=False,
-            container=False,
-            elem_id="examples",
-            scale=1,
-            min_width=190,
-            filterable=False,
-        )
+        examples = Examples([example.title for example in EXAMPLES], elem_id="examples", elem_classes="ts-fit")
         start = gr.Button("Start  Ctrl+↵", variant="primary", elem_id="start", scale=0, min_width=130)
     start.click(None, js="() => { window.tokenscope.act('start'); }", queue=False, show_progress="hidden")
-    chosen = examples.input(
-        _fill, examples, [text, mode], queue=False, show_progress="hidden", api_visibility="private"
+    chosen = examples.pick(
+        _fill, None, [text, mode], queue=False, show_progress="hidden", api_visibility="private"
     )
     chosen.then(None, js="() => { window.tokenscope.act('start'); }", queue=False, show_progress="hidden")
     return Prompt(text, mode, examples, start)
 
 
-def _fill(index: int | None) -> tuple[str, str]:
-    example = EXAMPLES[index or 0]
+def _fill(event: gr.EventData) -> tuple[str, str]:
+    data: Any = event._data
+    index = data.get("index") if isinstance(data, dict) else None
+    example = EXAMPLES[index if isinstance(index, int) and 0 <= index < len(EXAMPLES) else 0]
     return example.text, "chat" if example.chat else "raw"

@@ -1,33 +1,36 @@
-"""The models that are loaded: opened once, shared by every page, the longest unused closed first."""
+"""Which models a page may use, on top of the library that keeps them loaded."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from model_runtime import CATALOGUE, Moment, load_model
+from model_runtime import CATALOGUE, Moment
 from model_runtime.errors import ModelNotFound
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
 
 Progress = Callable[[str, float | None], None]
-MOST_LOADED = 2
 
 
-class Library:
-    """Loaded models by the name they were loaded by.
+class Keeper(Protocol):
+    """What keeps loaded models, such as `model_runtime.Library`."""
+
+    def get(self, name: str, progress: Progress | None = None) -> "Model":
+        """Returns a model by name, loading it if need be."""
+
+
+class Models:
+    """The models of a page.
 
     Attributes:
         default: The model that the page opens with.
         any_name: Whether names beyond the catalogue and the default may be loaded.
     """
 
-    def __init__(self, default: str, *, any_name: bool = True) -> None:
+    def __init__(self, library: Keeper, default: str, *, any_name: bool = True) -> None:
         self.default = default
         self.any_name = any_name
-        self._models: OrderedDict[str, Model] = OrderedDict()
-        self._lock = threading.Lock()
+        self._library = library
 
     @property
     def offers(self) -> list[tuple[str, str]]:
@@ -45,15 +48,7 @@ class Library:
         allowed = {offer.name for offer in CATALOGUE} | {self.default}
         if not self.any_name and name.partition("@")[0] not in allowed:
             raise ModelNotFound(f"{name!r} is not among the models that this page offers. Choose one of the list.")
-        with self._lock:  # one load at a time: two at once would hold both in memory while neither is usable
-            model = self._models.get(name)
-            if model is None:
-                model = load_model(name, progress=progress)
-                self._models[name] = model
-                while len(self._models) > MOST_LOADED:
-                    self._models.popitem(last=False)
-            self._models.move_to_end(name)
-            return model
+        return self._library.get(name, progress)
 
     def of(self, moment: Moment) -> "Model":
         """Returns the model that a moment was made with."""

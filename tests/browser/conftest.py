@@ -1,0 +1,95 @@
+"""The page, served in this process with a small model, and a browser that fails the test on any error or outside request."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+READY = 30_000  # the first page waits for the model's first run
+expect.set_options(timeout=10_000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Gradio and its server warn about each other's versions; nothing in these tests is about that.
+    for rule in ("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"):
+        config.addinivalue_line("filterwarnings", rule)
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Where the page is served."""
+    from app import serve
+    from model_runtime import Library
+    from viz.panels.models import Models
+
+    default = "builtin" if (ROOT / "builtin_model" / "weights" / "config.json").is_file() else ""
+    name = os.environ.get("TOKENSCOPE_TEST_MODEL", default)
+    if not name:
+        pytest.skip("the built-in model has no weights here")
+    library = Library()
+    library.get(name)  # before the first test's clock runs
+    page = serve(Models(library, name), "127.0.0.1", None, wait=False)
+    yield page.local_url
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests; each test opens its own context in it."""
+    path = os.environ.get("TOKENSCOPE_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """Opens the page, ready to step. Errors of the page and requests to anywhere else fail the test."""
+    faults: list[str] = []
+    contexts = []
+
+    def guard(route: Route) -> None:
+        if route.request.url.startswith((address, "data:", "blob:")):
+            route.continue_()
+        else:
+            faults.append(f"request to {route.request.url}")
+            route.abort()
+
+    def opened(query: str = "", width: int = 1440, height: int = 1000) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        contexts.append(context)
+        context.route("**/*", guard)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
+        page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
+        page.goto(address + query)
+        page.wait_for_selector("#attention-map .ts-figure[data-drawn]", timeout=READY)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """The page as it opens."""
+    return open_page()
