@@ -98,15 +98,19 @@ class Engine:
         """[vocabulary] float32 logits after a position of a recorded text."""
         kept = recording.kept_logits(position)
         if kept is None:
-            kept = self.unembed(recording, len(self.anatomy.layers), position, position + 1)[0]
+            with self.running():
+                kept = self.unembedding(recording.streams(len(self.anatomy.layers), position, position + 1))[0]
             if position == len(recording.ids) - 1:
                 recording.newest = kept
         return kept
 
-    def unembed(self, recording: Recording, stream: int, begin: int, end: int) -> torch.Tensor:
-        """[token, vocabulary] float32: what the head makes of a stream; at most `unembedding.rows` positions."""
+    def unembed(self, recording: Recording, begin: int, end: int) -> torch.Tensor:
+        """[stream, token, vocabulary] float32: what the head makes of every stream at positions begin to end - 1."""
+        count, rows = len(self.anatomy.layers) + 1, self.unembedding.rows
         with self.running():
-            return self.unembedding(recording.streams(stream, begin, end))
+            streams = torch.cat([recording.streams(stream, begin, end) for stream in range(count)])
+            logits = torch.cat([self.unembedding(part) for part in streams.split(rows)])
+        return logits.unflatten(0, (count, end - begin))
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -65,11 +65,16 @@ def install(model: PreTrainedModel) -> Installation:
 def card_of(installation: Installation, vocabulary: Vocabulary, name: str, revision: str) -> ModelCard:
     """The facts of an installed model; those of its attention as it was seen to run, else from the config."""
     engine, model = installation.engine, installation.engine.model
-    config, seen = engine.anatomy.config, [formula for formula in engine.recorder.formulas if formula is not None]
-    heads = max((formula.heads for formula in seen), default=int(getattr(config, "num_attention_heads", 0) or 0))
-    shared = int(getattr(config, "num_key_value_heads", None) or heads)
-    width = int(config.hidden_size)
-    head_width = int(getattr(config, "head_dim", None) or (width // heads if heads else 0))
+    config = engine.anatomy.config
+    seen = [formula for formula in engine.recorder.formulas if formula is not None]
+    if seen:
+        heads = max(formula.heads for formula in seen)
+        shared = max(formula.key_value_heads for formula in seen)
+        head_width = max(formula.head_width for formula in seen)
+    else:
+        heads = int(getattr(config, "num_attention_heads", 0) or 0)
+        shared = int(getattr(config, "num_key_value_heads", None) or heads)
+        head_width = int(config.hidden_size) // heads if heads else 0
     return ModelCard(
         name=name,
         revision=revision,
@@ -78,9 +83,9 @@ def card_of(installation: Installation, vocabulary: Vocabulary, name: str, revis
         architecture=type(model).__name__,
         layers=len(engine.anatomy.layers),
         heads=heads,
-        key_value_heads=max((formula.key_value_heads for formula in seen), default=shared),
-        head_width=max((formula.head_width for formula in seen), default=head_width),
-        width=width,
+        key_value_heads=shared,
+        head_width=head_width,
+        width=int(config.hidden_size),
         vocabulary_size=vocabulary.size,
         context=installation.context,
         parameters=parts.parameters(model),

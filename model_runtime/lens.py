@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from model_runtime.engine import Engine
-from model_runtime.recording import LensRows, Recording, ranks
+from model_runtime.recording import LensRows, Recording, joined, ranks
 from model_runtime.records import Floats, Integers, LensGrid
 from model_runtime.vocabulary import Vocabulary
 
@@ -14,11 +14,13 @@ TOP = 10
 def lens_grid(engine: Engine, recording: Recording, vocabulary: Vocabulary) -> LensGrid:
     """The grid of the whole text; only tokens that were not asked for before cost anything."""
     done = 0 if recording.lens is None else recording.lens.tokens
-    for begin in range(done, len(recording.ids), engine.unembedding.rows):
-        rows = _rows(engine, recording, begin, min(begin + engine.unembedding.rows, len(recording.ids)))
-        recording.lens = rows if recording.lens is None else recording.lens.joined(rows)
+    # All streams of some tokens at a time: the head's weights, the most of the work for one token, are read once.
+    count = max(1, engine.unembedding.rows // (len(engine.anatomy.layers) + 1))
+    parts = [] if recording.lens is None else [recording.lens]
+    for begin in range(done, len(recording.ids), count):
+        parts.append(_rows(engine, recording, begin, min(begin + count, len(recording.ids))))
+    recording.lens = joined(parts)
     lens = recording.lens
-    assert lens is not None  # a text has at least one token
     texts = {int(token): vocabulary.text(int(token)) for token in np.unique(lens.top_ids)}
     return LensGrid(
         ids=lens.top_ids[:, :, 0].copy(),
@@ -33,10 +35,10 @@ def lens_grid(engine: Engine, recording: Recording, vocabulary: Vocabulary) -> L
 
 
 def _rows(engine: Engine, recording: Recording, begin: int, end: int) -> LensRows:
-    """The lens at positions begin to end - 1, the last stream first: its choice is every row's target."""
-    final = len(engine.anatomy.layers)
-    targets = _first_best(engine.unembed(recording, final, begin, end))  # [token]
-    rows = [_row(engine.unembed(recording, stream, begin, end), targets) for stream in range(final + 1)]
+    """The lens at positions begin to end - 1; the last stream's choice is every row's target."""
+    logits = engine.unembed(recording, begin, end)  # [stream, token, vocabulary]
+    targets = _first_best(logits[-1])  # [token]
+    rows = [_row(stream, targets) for stream in logits]
     ids, probabilities, ranks, shares = (np.stack(column) for column in zip(*rows, strict=True))
     return LensRows(ids, probabilities, targets.cpu().numpy(), ranks, shares)
 

@@ -35,7 +35,7 @@ SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
 FAILURES = (
     ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError, OSError, SafetensorError,
 )  # fmt: skip
-HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 def load(name: str, *, device: str, dtype: str, progress: Progress | None) -> Model:
@@ -82,26 +82,41 @@ def _files(name: str, report: Progress) -> tuple[Path, str, str]:
         if not (BUILTIN / "config.json").is_file():
             raise ModelNotFound(f"The built-in model's files are missing from {BUILTIN}. Clone the repository again.")
         return BUILTIN, "", name
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():  # an empty path would be the present folder
         return Path(name), "", name
     identity, _, revision = name.partition("@")
     if not HUB_ID.fullmatch(identity) or os.path.isabs(name):
         raise ModelNotFound(
             f"There is no folder {name!r}, and no Hugging Face id such as Qwen/Qwen3-0.6B looks like it."
         )
-    folder = _download(identity, revision or None, report)
+    folder = download(identity, revision or None, report)
     return folder, folder.name, identity  # hub snapshots are kept in a folder named by their commit
 
 
-def _download(identity: str, revision: str | None, report: Progress) -> Path:
-    """Fetches what is not yet here; without a connection what is here has to do."""
+def download(
+    identity: str, revision: str | None, report: Progress, fetch: Callable[..., str] = snapshot_download
+) -> Path:
+    """Fetches what is not yet here; without a connection what is here has to do.
+
+    Args:
+        identity: A hub id.
+        revision: A branch, tag or commit, None for the newest.
+        report: Told what is being done.
+        fetch: What gets the files, the hub's own function but in tests.
+
+    Returns:
+        The folder of the files, named by their commit.
+
+    Raises:
+        ModelNotFound: There is no such model or revision, it asks for consent, or the hub cannot be reached.
+    """
     try:
         report(f"Fetching {identity} from Hugging Face", 0.05)
-        folder = Path(snapshot_download(identity, revision=revision, allow_patterns=SMALL_FILES))
+        folder = Path(fetch(identity, revision=revision, allow_patterns=SMALL_FILES))
         report(f"Fetching the weights of {identity}; large models take a while", 0.1)
-        snapshot_download(identity, revision=revision, allow_patterns=[*SMALL_FILES, "*.safetensors"])
+        fetch(identity, revision=revision, allow_patterns=[*SMALL_FILES, "*.safetensors"])
         if not any(folder.glob("*.safetensors")):
-            snapshot_download(identity, revision=revision, allow_patterns=[*SMALL_FILES, "pytorch_model*.bin"])
+            fetch(identity, revision=revision, allow_patterns=[*SMALL_FILES, "pytorch_model*.bin"])
     except GatedRepoError as error:
         raise ModelNotFound(
             f"{identity} asks its users to accept terms first. Accept them on its page at huggingface.co, then log in "

@@ -63,6 +63,12 @@ class Model:
         """Bytes that the weights take on their device."""
         return weight_bytes(self._engine.model)
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that recordings take at the moment."""
+        with self._lock:
+            return self._shelf.nbytes
+
     def card(self) -> ModelCard:
         """The facts of the model, and what was proved at load."""
         return self._card

@@ -107,16 +107,6 @@ class LensRows:
             self.target_probability[:, :tokens],
         )
 
-    def joined(self, after: "LensRows") -> "LensRows":
-        """These and those of the tokens after them."""
-        return LensRows(
-            np.concatenate([self.top_ids, after.top_ids], axis=1),
-            np.concatenate([self.top_probability, after.top_probability], axis=1),
-            np.concatenate([self.target_ids, after.target_ids]),
-            np.concatenate([self.target_rank, after.target_rank], axis=1),
-            np.concatenate([self.target_probability, after.target_probability], axis=1),
-        )
-
 
 @dataclass
 class Recording:
@@ -221,6 +211,17 @@ class Recording:
             tensors += [chunk.streams, *chunk.queries, chunk.logits]
         storages = [tensor.untyped_storage() for tensor in tensors if tensor is not None]
         return {storage.data_ptr(): storage.nbytes() for storage in storages}
+
+
+def joined(parts: list[LensRows]) -> LensRows:
+    """The lens of neighbouring runs of tokens as one."""
+    return LensRows(
+        np.concatenate([part.top_ids for part in parts], axis=1),
+        np.concatenate([part.top_probability for part in parts], axis=1),
+        np.concatenate([part.target_ids for part in parts]),
+        np.concatenate([part.target_rank for part in parts], axis=1),
+        np.concatenate([part.target_probability for part in parts], axis=1),
+    )
 
 
 def _joined(mine: torch.Tensor | None, after: torch.Tensor | None, dimension: int) -> torch.Tensor | None:

@@ -68,7 +68,7 @@ def prove(engine: Engine, stock: Stock, attention_seam: bool) -> tuple[Proof, ..
         ("stepped equals one pass", "distribution", "the logits of cached steps against one pass",
          lambda: _error(_stepped(engine, stock.ids), logits)),
         ("streams are the model's own", "hidden", "the recorded streams against transformers' hidden states",
-         lambda: _stream_error(tape, stock)),
+         lambda: _stream_error(engine, tape, stock)),
         ("last row of the lens is the output", "lens", "the head's reading of the last stream against the logits",
          lambda: _error(engine.unembedding(tape.streams[-1]), logits)),
     ]  # fmt: skip
@@ -110,10 +110,12 @@ def _stepped(engine: Engine, ids: torch.Tensor) -> torch.Tensor:
     return torch.cat([engine.model(part, past_key_values=cache, use_cache=True).logits[0] for part in parts])
 
 
-def _stream_error(tape: Tape, stock: Stock) -> float:
+def _stream_error(engine: Engine, tape: Tape, stock: Stock) -> float:
     """Over streams 0 to n-1; transformers gives the last one after the norm, and the lens proves that one."""
-    if len(tape.streams) != len(stock.streams):
-        return float("inf")
+    expected = [(TOKENS, engine.anatomy.config.hidden_size)] * len(stock.streams)
+    found = [tuple(stream.shape) for stream in tape.streams]
+    if found != expected:
+        raise ValueError(f"the streams have shapes {found}, and not one vector a token")
     return max(_error(mine, theirs) for mine, theirs in zip(tape.streams[:-1], stock.streams[:-1], strict=True))
 
 

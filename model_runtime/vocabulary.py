@@ -46,6 +46,7 @@ class Vocabulary:
         self.size = size
         self.special_ids = frozenset(tokenizer.all_special_ids)
         self._pieces = {token: piece for piece, token in tokenizer.get_vocab().items()}
+        self._bytes: dict[int, bytes] = {}
         backend = getattr(tokenizer, "backend_tokenizer", None)
         description: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {}
         self._added = {entry["id"]: entry["content"] for entry in description.get("added_tokens") or ()}
@@ -122,6 +123,12 @@ class Vocabulary:
             OutOfRange: The model has no such id.
         """
         self.check(token)
+        known = self._bytes.get(token)  # kept, as every step of a long text asks for all its tokens
+        if known is None:
+            known = self._bytes[token] = self._read(token)
+        return known
+
+    def _read(self, token: int) -> bytes:
         piece = self._pieces.get(token)
         if piece is None:
             return b""
