@@ -38,7 +38,7 @@ class Recipe:
     """
 
     seed: int = 1
-    steps: int = 5000
+    steps: int = 4000
     tokens: int = 4096
     length: int = 256
     context: int = 1024
