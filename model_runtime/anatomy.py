@@ -56,11 +56,16 @@ def dissect(model: PreTrainedModel) -> Anatomy:
 
 def context_limit(config: Any) -> int:
     """The most tokens that fit."""
-    for name in CONTEXT_NAMES:
-        value = getattr(config, name, None)
-        if isinstance(value, int) and value > 0:
-            return value
-    return CONTEXT_WITHOUT_LIMIT
+    named = [getattr(config, name, None) for name in CONTEXT_NAMES]
+    limit = next((value for value in named if isinstance(value, int) and value > 0), CONTEXT_WITHOUT_LIMIT)
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") in ("longrope", "dynamic"):
+        # Beyond its first length such a model turns every position in another way, those in the cache too: a step
+        # across it would need all keys again, and what was shown before would not be what is used afterwards.
+        first = rope.get("original_max_position_embeddings")
+        first = first or getattr(config, "original_max_position_embeddings", None) or limit
+        limit = min(limit, int(first))
+    return limit
 
 
 def window(config: Any, layer: int) -> int | None:

@@ -1,9 +1,11 @@
-"""What the model predicted at one position, listed."""
+"""What the model predicted, listed: at one position, and for every token of a text."""
 
 import numpy as np
 
 from model_runtime.decoding import Choice
-from model_runtime.records import Distribution, FilterStage, Floats, Integers
+from model_runtime.moment import Moment
+from model_runtime.recording import Statistics
+from model_runtime.records import Distribution, FilterStage, Floats, Integers, TokenTable
 from model_runtime.vocabulary import Vocabulary
 
 
@@ -49,6 +51,20 @@ def listed(
         vocabulary_size=choice.raw.size,
         other_raw=_rest(choice.raw, rows),
         other_final=_rest(choice.final, rows),
+    )
+
+
+def token_table(moment: Moment, statistics: Statistics, vocabulary: Vocabulary) -> TokenTable:
+    """The tokens of a moment beside how well each was predicted."""
+    return TokenTable(
+        ids=np.array(moment.ids, np.int64),
+        text=tuple(vocabulary.text(token) for token in moment.ids),
+        bytes=tuple(vocabulary.bytes_of(token) for token in moment.ids),
+        surprisal=statistics.surprisal.copy(),
+        rank=statistics.rank.copy(),
+        entropy=statistics.entropy.copy(),
+        special=np.array([token in vocabulary.special_ids for token in moment.ids], np.bool_),
+        prompt_length=moment.prompt_length,
     )
 
 

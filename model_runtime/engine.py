@@ -110,7 +110,7 @@ class Engine:
         with self.running():
             streams = torch.cat([recording.streams(stream, begin, end) for stream in range(count)])
             logits = torch.cat([self.unembedding(part) for part in streams.split(rows)])
-        return logits.unflatten(0, (count, end - begin))
+        return logits.reshape(count, end - begin, -1)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -47,6 +47,7 @@ def load(name: str, *, device: str, dtype: str, progress: Progress | None) -> Mo
     config = _config(folder, name)
     report("Reading the tokenizer", 0.3)
     tokenizer = _tokenizer(folder, name)
+    _check_memory(folder, name, config, where, dtype)
     report("Reading the weights", 0.4)
     model = _weights(folder, name, config, where, _dtype(dtype, where))
     report("Checking that what will be shown is what the model computes", 0.8)
@@ -126,10 +127,12 @@ def download(
         raise ModelNotFound(f"{identity} has no revision {revision!r}. Check it on huggingface.co.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise ModelNotFound(f"Hugging Face has no model {identity!r} that you may see. Check the spelling.") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         raise ModelNotFound(
             f"{identity} is not on this machine and Hugging Face cannot be reached. Connect, or give a folder."
         ) from error
+    except (HfHubHTTPError, OSError) as error:
+        raise ModelNotFound(f"The files of {identity} could not be fetched: {error}") from error
     return folder
 
 
@@ -154,6 +157,31 @@ def _config(folder: Path, name: str) -> Any:
             f"{name} is of type {kind!r}, which does not write token by token. Choose a causal model."
         )
     return config
+
+
+def _check_memory(folder: Path, name: str, config: Any, device: torch.device, dtype: str) -> None:
+    """Refuses what clearly does not fit: a CPU without memory ends the whole program instead of raising an error."""
+    stored = sum(file.stat().st_size for file in [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
+    kept = getattr(config, "dtype", None) or torch.float32
+    wanted = _dtype(dtype, device)
+    needed = stored * (wanted.itemsize if isinstance(wanted, torch.dtype) else kept.itemsize) // kept.itemsize
+    free = free_memory(device)
+    if free is not None and needed > free:
+        raise ModelTooLarge(
+            f"The weights of {name} take {needed / 2**30:.1f} GB and {device} has {free / 2**30:.1f} GB free. "
+            "Use a smaller model, or dtype='bfloat16' where that is not yet so."
+        )
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be taken on a device, None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    facts = Path("/proc/meminfo")
+    if device.type != "cpu" or not facts.is_file():
+        return None
+    lines = dict(line.split(":", 1) for line in facts.read_text(encoding="ascii").splitlines())
+    return int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else None
 
 
 def _tokenizer(folder: Path, name: str) -> Any:

@@ -3,13 +3,12 @@
 import threading
 from collections.abc import Iterator
 
-import numpy as np
 from transformers import PreTrainedModel
 
 from model_runtime.anatomy import weight_bytes
 from model_runtime.attention import attention_map
 from model_runtime.decoding import Choice, decide
-from model_runtime.distribution import listed
+from model_runtime.distribution import listed, token_table
 from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
 from model_runtime.installation import card_of, install
 from model_runtime.lens import lens_grid
@@ -172,18 +171,7 @@ class Model:
 
     def tokens(self, moment: Moment) -> TokenTable:
         """Every token with how well the tokens before it predicted it."""
-        statistics = self._recording(moment).statistics
-        vocabulary = self._vocabulary
-        return TokenTable(
-            ids=np.array(moment.ids, np.int64),
-            text=tuple(vocabulary.text(token) for token in moment.ids),
-            bytes=tuple(vocabulary.bytes_of(token) for token in moment.ids),
-            surprisal=statistics.surprisal.copy(),
-            rank=statistics.rank.copy(),
-            entropy=statistics.entropy.copy(),
-            special=np.array([token in vocabulary.special_ids for token in moment.ids], np.bool_),
-            prompt_length=moment.prompt_length,
-        )
+        return token_table(moment, self._recording(moment).statistics, self._vocabulary)
 
     def distribution(self, moment: Moment, position: int = -1, top: int | None = 20) -> Distribution:
         """What the model predicts after a position, before and after each filter.

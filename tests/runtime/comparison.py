@@ -20,7 +20,7 @@ BOUND = 1e-5
 
 @dataclass(frozen=True)
 class Answers:
-    """attention: per layer [head, query, key] or None; streams [stream, token, width]; probability [token, vocabulary]."""
+    """Per layer [head, query, key] or None; [stream, token, width]; [token, vocabulary]."""
 
     attention: tuple[Array | None, ...]
     streams: Array

@@ -33,6 +33,7 @@ COMMON: dict[str, Any] = {
     "tie_word_embeddings": False,
 }
 SLIDING = {"sliding_window": WINDOW, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}
+LATENT = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8}
 EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -63,6 +64,28 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt_oss": {**EXPERTS, **SLIDING},
     "starcoder2": {"sliding_window": WINDOW},
     "smollm3": {},
+    "exaone4": {"sliding_window": WINDOW},
+    "nanochat": {},
+    "gpt_bigcode": {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT},
+    "modernbert-decoder": {},
+    "llama4_text": {
+        "intermediate_size_mlp": 48,
+        "num_local_experts": 2,
+        "attention_chunk_size": WINDOW,
+        "layer_types": ["chunked_attention", "full_attention", "chunked_attention"],
+    },
+    "minicpm3": {"num_key_value_heads": 4, **LATENT},
+    "deepseek_v3": {
+        "head_dim": 4,
+        "num_key_value_heads": 4,
+        "n_routed_experts": 4,
+        "num_experts_per_tok": 2,
+        "n_group": 2,
+        "topk_group": 1,
+        "first_k_dense_replace": 1,
+        "moe_intermediate_size": 16,
+        **LATENT,
+    },
 }
 # Families that do not call their attention through transformers' interface: everything but attention works.
 OUTSIDE: dict[str, dict[str, Any]] = {
@@ -73,6 +96,39 @@ OUTSIDE: dict[str, dict[str, Any]] = {
 # Some layers hold a running state instead of keys, which cannot be cut back.
 HYBRID: dict[str, dict[str, Any]] = {
     "lfm2": {"layer_types": ["conv", "full_attention", "conv"], "block_auto_adjust_ff_dim": False},
+    "qwen3_next": {
+        "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+        "linear_num_value_heads": 4,
+        "linear_num_key_heads": 2,
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
+        "num_experts": 4,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 16,
+        "shared_expert_intermediate_size": 16,
+    },
+}
+# Families that cannot be read in one way or another: what is switched off for each.
+ODD: dict[str, tuple[set[str], dict[str, Any]]] = {
+    "gemma3n_text": (
+        {"hidden", "lens"},
+        {
+            "num_kv_shared_layers": 0,
+            "layer_types": ["full_attention"] * 3,
+            "intermediate_size": [48] * 3,
+            "hidden_size_per_layer_input": 8,
+            "vocab_size_per_layer_input": VOCABULARY,
+            "laurel_rank": 4,
+            "activation_sparsity_pattern": [0.0] * 3,
+        },
+    ),
+    "diffllama": ({"attention"}, {}),
+    "doge": ({"attention"}, {"keep_window_size": CONTEXT}),
+    "openai-gpt": (
+        {"attention", "distribution"},  # it has no cache, so every text runs in one pass
+        {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT},
+    ),
+    "mamba": ({"attention", "distribution", "hidden", "lens"}, {}),
 }
 
 

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from model_runtime import Decoding
+from model_runtime.model import Model
 from tests.runtime.comparison import BOUND, moment_of, some_ids, stock_answers
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES, VOCABULARY
+from tests.runtime.families import FAMILIES, VOCABULARY, build
+from tests.runtime.tokenizers_for_tests import byte_level
 
 IDS = some_ids(20, VOCABULARY, seed=4)
 
@@ -119,6 +121,12 @@ def test_the_card_tells_the_facts(llama):
     assert {proof.feature for proof in card.proofs} == {"distribution", "hidden", "lens", "attention"}
 
 
+def test_models_that_turn_positions_anew_stop_at_their_first_length():
+    long = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
+    settings = {"rope_parameters": {**long, "original_max_position_embeddings": 32}, "sliding_window": None}
+    assert Model(build("phi3", settings).model, byte_level()).card().context == 32
+
+
 def test_fingerprints_tell_models_apart(llama, pieces_model):
     again = pair_of("llama")[1]
     assert llama.card().fingerprint == again.card().fingerprint
@@ -129,10 +137,6 @@ def test_fingerprints_tell_models_apart(llama, pieces_model):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_sixteen_bits(dtype):
     """Rows are float32 and sum to one; the card says what they were computed from; every proof holds."""
-    from model_runtime.model import Model
-    from tests.runtime.families import build
-    from tests.runtime.tokenizers_for_tests import byte_level
-
     model = Model(build("qwen3", {}).model.to(dtype), byte_level())
     moment = moment_of(model, IDS)
     shown = model.attention(moment, 2, 1)

@@ -8,9 +8,9 @@ import torch
 
 from model_runtime import FeatureUnavailable
 from model_runtime.weights import scores_of, softmax_with_sink
-from tests.runtime.comparison import BOUND, TOKENS, differences, some_ids, stepped_answers, stock_answers
+from tests.runtime.comparison import BOUND, TOKENS, differences, moment_of, some_ids, stepped_answers, stock_answers
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES, HYBRID, OUTSIDE, VOCABULARY, WINDOW
+from tests.runtime.families import FAMILIES, HYBRID, ODD, OUTSIDE, VOCABULARY, WINDOW
 
 IDS = some_ids(TOKENS, VOCABULARY)
 WINDOWED = [family for family, settings in FAMILIES.items() if settings.get("sliding_window")]
@@ -81,6 +81,29 @@ def test_families_outside_the_interface_say_why(family):
     with pytest.raises(FeatureUnavailable, match="interface"):
         model.attention(moment, 0, 0)
     assert model.lens(moment).ids.shape == (4, len(moment.ids))
+
+
+@pytest.mark.parametrize("family", ODD)
+def test_what_cannot_be_read_is_switched_off_and_the_rest_works(family):
+    pair, model = pair_of(family)
+    assert set(model._off) == ODD[family][0]
+    with torch.no_grad():
+        expected = pair.stock(torch.tensor([IDS]), use_cache=False).logits[0].softmax(-1).numpy()
+    moment = moment_of(model, IDS[:15])
+    for token in IDS[15:]:
+        model.tokens(moment)
+        moment = model.step(moment, take=token)
+    for asked in (moment, model.back(moment, 5)):
+        for position in range(0, len(asked.ids), 3):
+            shown = model.distribution(asked, position, top=None)
+            assert np.abs(shown.raw[np.argsort(shown.ids)] - expected[position]).max() < BOUND
+    questions = {"attention": lambda: model.attention(moment, 0, 0), "lens": lambda: model.lens(moment)}
+    for feature, question in {**questions, "hidden": lambda: model.hidden(moment, 1)}.items():
+        if feature in ODD[family][0]:
+            with pytest.raises(FeatureUnavailable, match="switched off"):
+                question()
+        else:
+            question()
 
 
 @pytest.mark.parametrize("family", HYBRID)

@@ -38,9 +38,7 @@ def generated(stock, ids, steps, **options):
 
 def played(model, ids, steps, decoding):
     moment = replace(moment_of(model, ids), decoding=decoding)
-    for moment in model.play(moment, steps):
-        pass
-    return moment
+    return [moment, *model.play(moment, steps)][-1]
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, *OUTSIDE, *HYBRID])
@@ -126,7 +124,7 @@ def test_final_probabilities_equal_those_of_generate(decoding):
 
 def test_draws_are_uniform_and_unrelated():
     draws = np.array([[uniform(seed, index) for index in range(200)] for seed in range(10)])
-    assert 0 <= draws.min()
+    assert draws.min() >= 0
     assert draws.max() < 1
     counts, _ = np.histogram(draws, bins=10, range=(0, 1))
     assert np.abs(counts - 200).max() < 60  # about four and a half standard deviations

@@ -4,6 +4,7 @@ import base64
 import json
 import string
 import zlib
+from contextlib import suppress
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -79,10 +80,8 @@ def test_a_damaged_link_never_raises_anything_else(place, letter):
     text = MOMENT.to_text()
     place %= len(text)
     damaged = text[:place] + chr(letter) + text[place + 1 :]
-    try:
+    with suppress(BadMoment):
         Moment.from_text(damaged)
-    except BadMoment:
-        pass
     with pytest.raises(BadMoment):
         Moment.from_text(text[:-4])
 

@@ -1,0 +1,200 @@
+"""Opening models: what works, and the plain words for what does not."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from huggingface_hub.errors import (
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+import model_runtime
+from model_runtime import CATALOGUE, Library, ModelNotFound, ModelTooLarge, ModelUnsupported, load_model
+from model_runtime.loading import download
+from tests.runtime.families import build
+from tests.runtime.tokenizers_for_tests import byte_level
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    build("llama", {}).model.save_pretrained(folder)
+    byte_level().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def rewritten(folder, **changes):
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    return str(folder)
+
+
+def test_a_folder(saved):
+    heard = []
+    model = load_model(str(saved), progress=lambda message, fraction: heard.append((message, fraction)))
+    assert heard[-1] == ("Ready", 1.0)
+    fractions = [fraction for _, fraction in heard if fraction is not None]
+    assert fractions == sorted(fractions)
+    moment = model.begin("the cat")
+    assert moment.model == str(saved)
+    assert len(list(model.play(moment, 3))) >= 1
+    assert model.card().dtype == "float32"
+
+
+def test_the_same_weights_give_the_same_answers_and_fingerprint(saved):
+    first, second = load_model(str(saved)), load_model(str(saved), device="cpu", dtype="float32")
+    moment = first.begin("the cat")
+    assert second.step(moment) == first.step(moment)
+    assert load_model(str(saved), dtype="bfloat16").card().dtype == "bfloat16"
+
+
+def test_importing_the_package_is_light():
+    heavy = ("torch", "transformers", "gradio", "plotly")
+    code = f"import sys, model_runtime; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_public_names_are_pinned():
+    names = """
+        CATALOGUE AttentionMap BadDecoding BadMoment ContextFull Decoding Distribution EmptyPrompt FeatureUnavailable
+        FilterStage InputError LensGrid Library Model ModelCard ModelError ModelNotFound ModelTooLarge ModelUnsupported
+        Moment NoChatTemplate Offer OutOfRange Proof TextEnded TokenTable TokenscopeError load_model
+    """
+    assert set(model_runtime.__all__) == set(names.split())
+    for name in model_runtime.__all__:
+        assert getattr(model_runtime, name).__doc__
+    with pytest.raises(AttributeError):
+        _ = model_runtime.nothing_of_the_kind
+
+
+def test_names_that_lead_nowhere():
+    for name in ("/no/such/folder", "a/b/c", "", "no such model", "../up"):
+        with pytest.raises(ModelNotFound, match="no folder"):
+            load_model(name)
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(ModelNotFound, match=r"config\.json"):
+        load_model(str(tmp_path))
+
+
+def test_models_that_cannot_be_opened(folder):
+    with pytest.raises(ModelUnsupported, match="never run"):
+        load_model(rewritten(folder, model_type="brand_new", auto_map={"AutoModelForCausalLM": "modeling.Brand"}))
+    with pytest.raises(ModelUnsupported, match="does not know"):
+        load_model(rewritten(folder, model_type=None))
+    with pytest.raises(ModelUnsupported, match="token by token"):
+        load_model(rewritten(folder, model_type="vit"))
+    (folder / "config.json").write_text("{")
+    with pytest.raises(ModelUnsupported, match="cannot be read"):
+        load_model(str(folder))
+
+
+def test_weights_that_do_not_fit(folder):
+    with pytest.raises(ModelUnsupported, match="lack"):
+        load_model(rewritten(folder, num_hidden_layers=4))
+    with pytest.raises(ModelUnsupported, match="weights"):
+        load_model(rewritten(folder, num_hidden_layers=3, hidden_size=64))
+
+
+def test_damaged_and_missing_files(folder):
+    (folder / "model.safetensors").write_bytes(b"not a tensor")
+    with pytest.raises(ModelUnsupported, match="weights"):
+        load_model(str(folder))
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelUnsupported, match="weights"):
+        load_model(str(folder))
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelUnsupported, match="tokenizer"):
+        load_model(str(folder))
+
+
+def test_devices_and_dtypes_that_do_not_exist(saved):
+    with pytest.raises(ModelUnsupported, match="no device 'toaster'"):
+        load_model(str(saved), device="toaster")
+    with pytest.raises(ModelUnsupported, match="no dtype 'int3'"):
+        load_model(str(saved), dtype="int3")
+
+
+def test_a_model_that_does_not_fit_is_refused_before_it_is_read(folder):
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.truncate(2**42)  # a sparse file: it has the size and takes no room
+    with pytest.raises(ModelTooLarge, match="GB free"):
+        load_model(str(folder))
+
+
+def refusal(kind):
+    def fetch(*args, **kwargs):
+        if kind is LocalEntryNotFoundError:
+            raise kind("not here")
+        raise kind("no", response=httpx.Response(404, request=httpx.Request("GET", "https://huggingface.co")))
+
+    return fetch
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (GatedRepoError, "accept terms"),
+        (RevisionNotFoundError, "no revision 'v9'"),
+        (RepositoryNotFoundError, "no model 'a/b'"),
+        (LocalEntryNotFoundError, "cannot be reached"),
+    ],
+)
+def test_what_the_hub_refuses(kind, words):
+    with pytest.raises(ModelNotFound, match=words):
+        download("a/b", "v9", lambda message, fraction: None, fetch=refusal(kind))
+
+
+def test_what_is_fetched_from_the_hub(tmp_path):
+    asked = []
+
+    def fetch(identity, revision, allow_patterns):
+        asked.append((identity, revision, tuple(allow_patterns)))
+        return str(tmp_path)
+
+    assert download("a/b", None, lambda message, fraction: None, fetch=fetch) == tmp_path
+    assert [patterns[-1] for _, _, patterns in asked] == ["*.tiktoken", "*.safetensors", "pytorch_model*.bin"]
+    asked.clear()
+    (tmp_path / "model.safetensors").touch()
+    download("a/b", "main", lambda message, fraction: None, fetch=fetch)
+    assert [patterns[-1] for _, _, patterns in asked] == ["*.tiktoken", "*.safetensors"]
+    assert not any("*.py" in patterns for _, _, patterns in asked)
+
+
+def test_the_library_loads_once_and_keeps_to_its_bound(saved, folder):
+    library = Library(limit=10**9)
+    first = library.get(str(saved))
+    assert library.get(str(saved)) is first
+    small = Library(limit=first.weight_bytes)
+    one = small.get(str(saved))
+    small.get(str(folder))
+    assert small.get(str(saved)) is not one
+
+
+def test_the_catalogue_offers_the_builtin_model_first():
+    assert CATALOGUE[0].name == "builtin"
+    assert len({offer.name for offer in CATALOGUE}) == len(CATALOGUE) >= 4
+    assert all(offer.needs.endswith(".") for offer in CATALOGUE)
+
+
+def test_long_prompts_are_weighed_before_the_model_runs(saved):
+    model = load_model(str(saved))
+    with pytest.raises(model_runtime.ContextFull, match="takes 64"):
+        model.begin("the cat " * 1000)
