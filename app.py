@@ -10,11 +10,11 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 
-from viz.components import assets
 from model_runtime import Library
+from viz.components import assets
+from viz.components.theme import theme
 from viz.panels.models import Models
 from viz.panels.page import build_page
-from viz.components.theme import theme
 
 
 def settings(arguments: Sequence[str] | None = None) -> argparse.Namespace:

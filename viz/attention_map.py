@@ -21,8 +21,8 @@ def attention_figure(attention: AttentionMap, labels: list[str], window: Window,
         cursor: The query whose row is marked.
 
     Returns:
-        A plotly figure without colours, which the page adds for light or dark. `z` are the exact float32 weights; masked
-        cells are NaN, so that the background shows and no colour of the scale stands for them.
+        A plotly figure without colours, which the page adds for light or dark. `z` are the exact float32 weights;
+        masked cells are NaN, so that the background shows and no colour of the scale stands for them.
     """
     part = slice(window.start, window.stop)
     weights = np.where(attention.visible[part, part], attention.weights[part, part], np.float32(np.nan))

@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 Theme = Literal["light", "dark"]
 
-# Amounts from 0 to 1, evenly spaced. Zero is close to the page, so that what matters stands out; it differs from MASKED.
+# Amounts from 0 to 1, evenly spaced. Zero is close to the page, so that what matters stands out, but it is not the grey
+# of masked cells.
 SEQUENTIAL: Final[dict[Theme, tuple[str, ...]]] = {
     "light": ("#f7f9fd", "#cfdcf3", "#93b1e4", "#4f7dcc", "#1f4f9f", "#0b2a5e"),
     "dark": ("#0f141c", "#1c3050", "#2c548c", "#4a83cc", "#8ab8f2", "#e3efff"),

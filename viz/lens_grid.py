@@ -22,7 +22,8 @@ def lens_figure(lens: LensGrid, labels: list[str], window: Window, cursor: int) 
         cursor: The token whose column is marked.
 
     Returns:
-        A plotly figure without colours, which the page adds. Row 0 (the embedding) lies at the bottom, the output on top.
+        A plotly figure without colours, which the page adds. Row 0, the embedding, lies at the bottom, the output on
+        top.
     """
     part = slice(window.start, window.stop)
     written = {token: plotly_text(visible(text), _CELL_CHARACTERS) for token, text in lens.vocabulary.items()}

@@ -21,7 +21,7 @@ def next_token_chart(distribution: Distribution, after: str, greedy: bool) -> di
 
     Returns:
         The payload of `NextTokenChart`: at most 20 rows, ordered by raw probability. The token that follows in the text
-        is always among them, and so is the one that a step would take where the record holds it. `other` is all the rest.
+        is always among them, and so is the one that a step would take where the record holds it. `other` is the rest.
     """
     rows = _rows(distribution)
     listed = set(rows)
@@ -53,7 +53,7 @@ def _rows(distribution: Distribution) -> list[int]:
     ids = distribution.ids.tolist()
     wanted = {ids.index(token) for token in (distribution.chosen, distribution.choice) if token in ids}
     outside = sorted(row for row in wanted if row >= ROWS)
-    first = [row for row in range(min(ROWS, len(ids)))]
+    first = list(range(min(ROWS, len(ids))))
     return first[: ROWS - len(outside)] + outside if outside else first
 
 

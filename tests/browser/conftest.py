@@ -1,4 +1,4 @@
-"""The page, served in this process with a small model, and a browser that fails the test on any error or outside request."""
+"""The page, served in this process with a small model, and a browser; a test fails on errors and outside requests."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
@@ -27,7 +27,11 @@ expect.set_options(timeout=10_000)
 
 def pytest_configure(config: pytest.Config) -> None:
     # Gradio and its server warn about each other's versions; nothing in these tests is about that.
-    for rule in ("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"):
+    for rule in (
+        "ignore::DeprecationWarning",
+        "ignore::ResourceWarning",
+        "ignore::pytest.PytestUnraisableExceptionWarning",
+    ):
         config.addinivalue_line("filterwarnings", rule)
 
 
@@ -45,38 +49,36 @@ def address() -> Iterator[str]:
     library = Library()
     library.get(name)  # before the first test's clock runs
     page = serve(Models(library, name), "127.0.0.1", None, wait=False)
-    yield page.local_url
+    yield page.local_url.rstrip("/")
     page.close()
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests; each test opens its own context in it."""
+def browser() -> Iterator[BrowserContext]:
+    """One browser for all tests, so that the page's files are fetched once; each test opens its own tab in it."""
     path = os.environ.get("TOKENSCOPE_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
-        yield browser
+        yield browser.new_context(reduced_motion="reduce")
         browser.close()
 
 
 @pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+def open_page(browser: BrowserContext, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page, ready to step. Errors of the page and requests to anywhere else fail the test."""
     faults: list[str] = []
-    contexts = []
+    pages: list[Page] = []
 
-    def guard(route: Route) -> None:
-        if route.request.url.startswith((address, "data:", "blob:")):
-            route.continue_()
-        else:
-            faults.append(f"request to {route.request.url}")
-            route.abort()
+    def guard(request: Request) -> None:
+        if not request.url.startswith((address, "data:", "blob:")):
+            faults.append(f"request to {request.url}")
 
     def opened(query: str = "", width: int = 1440, height: int = 1000) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
-        contexts.append(context)
-        context.route("**/*", guard)
-        page = context.new_page()
+        page = browser.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.add_init_script("localStorage.clear()")
+        page.on("request", guard)  # a route would see more, but switches the cache off
         page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
         page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
         page.goto(address + query)
@@ -84,8 +86,8 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert faults == []
 
 

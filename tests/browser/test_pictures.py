@@ -32,9 +32,8 @@ def test_layer_and_head(page: Page) -> None:
 
 def test_the_figure_holds_exact_weights(page: Page) -> None:
     rows = page.evaluate(
-        """() => { const z = document.querySelector('#attention-map .ts-figure').data[0].z;
-        const grid = z.map ? Array.from(z, row => Array.from(row)) : [];
-        return grid.map(row => row.filter(v => !Number.isNaN(v)).reduce((a, b) => a + b, 0)); }"""
+        """() => document.querySelector('#attention-map .ts-figure').calcdata[0][0].z
+        .map(row => Array.from(row).filter(Number.isFinite).reduce((a, b) => a + b, 0))"""
     )
     assert len(rows) == count(page)
     assert all(abs(total - 1) < 1e-4 for total in rows)
@@ -56,9 +55,7 @@ def test_the_lens_follows_the_cursor(page: Page) -> None:
     expect(page.locator("#lens .ts-rows")).to_contain_text("output")
     before = page.get_attribute("#lens .ts-figure", "data-drawn")
     step(page)
-    page.wait_for_function(
-        "before => document.querySelector('#lens .ts-figure').dataset.drawn !== before", arg=before
-    )
+    page.wait_for_function("before => document.querySelector('#lens .ts-figure').dataset.drawn !== before", arg=before)
     cells = page.evaluate("() => document.querySelector('#lens .ts-figure').data[0].text.at(-1).length")
     assert cells == count(page)
 
@@ -92,7 +89,7 @@ def test_an_empty_prompt(page: Page) -> None:
 def test_a_prompt_over_the_context_limit_keeps_the_text(page: Page) -> None:
     before = count(page)
     start(page, "so many words " * 3000)
-    expect(page.locator(".ts-message.ts-error")).to_contain_text("context")
+    expect(page.locator(".ts-message.ts-error")).to_contain_text("tokens")
     expect(page.locator("#prompt")).to_have_attribute("data-error", page.locator(".ts-message-text").inner_text())
     assert count(page) == before
     step(page)

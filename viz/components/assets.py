@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import plotly
+import plotly  # type: ignore[import-untyped]  # only to find its script
 
 from viz import colours
 

@@ -1,4 +1,4 @@
-"""What our components share: a constant template, JavaScript from a file, and a value made of plain JSON."""
+"""What our components share: a constant template and a script from files, and a value made of plain JSON."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ from viz.components import assets
 class Drawn(gr.HTML):
     """A component whose constant template is filled in by its script from `value`, a JSON payload.
 
-    The template is never touched again, so that its elements (and their focus and scroll position) outlive every update;
-    and it holds no placeholders, so that no value can become markup.
+    The template is never touched again, so that its elements (and their focus and scroll position) outlive every
+    update; and it holds no placeholders, so that no value can become markup.
+
+    Attributes:
+        files: The name of the .html and .js files beside this one.
     """
 
-    template = ""
-    script = ""
+    files = ""
 
     def __init__(self, value: Any = None, **settings: Any) -> None:
         # Gradio rebuilds a component from its config, which repeats what is fixed here.
@@ -23,8 +25,8 @@ class Drawn(gr.HTML):
             settings.pop(fixed, None)
         super().__init__(
             value=value,
-            html_template=self.template,
-            js_on_load=assets.read(self.script),
+            html_template=assets.read(f"{self.files}.html"),
+            js_on_load=assets.read(f"{self.files}.js"),
             apply_default_css=False,
             **settings,
         )

@@ -22,6 +22,12 @@ form.addEventListener('reset', (event) => {
   tokenscope.act('decode', {});
 });
 
+window.addEventListener('tokenscope-error', ({ detail }) => {
+  const error = form.querySelector('.ts-form-error');
+  error.textContent = detail.at === 'decoding' ? detail.words : '';
+  error.hidden = error.textContent === '';
+});
+
 // A popover closes when one clicks beside it or presses Escape.
 document.addEventListener('click', (event) => {
   if (!details.contains(event.target)) details.open = false;

@@ -8,6 +8,9 @@ tokenscope.connect({
     else if (action.name === 'load') trigger('load_model', detail);
     else trigger('act', detail);
   },
+  view() {
+    return props.value?.view ?? null;
+  },
   stop() {
     trigger('stop', {});
   },

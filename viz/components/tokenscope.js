@@ -8,14 +8,16 @@ window.tokenscope = (() => {
   const MOST_WAITING = 50;
   const ABSOLUTE = new Set(['cursor', 'head', 'shade', 'window', 'tab', 'branch', 'decode']); // the last one wins
   const waiting = [];
-  let session = null; // { send(action), stop() }, given by the session component
-  let busy = false;
+  let session = null; // { send(action), stop(), view() }, given by the session component
+  let busy = true; // opening the page is the first action
   let playing = false;
 
   function act(name, detail = {}, { held = false } = {}) {
     // A held key repeats faster than answers come: those repeats are dropped. Single presses are counted and kept.
     if (held && (busy || waiting.length)) return;
     if (playing) stop();
+    // Tabs also report the one they open with.
+    if (name === 'tab' && (!session?.view() || session.view().tab === detail.tab)) return;
     const last = waiting.at(-1);
     if (last && last.name === name && ABSOLUTE.has(name)) last.detail = detail;
     else if (waiting.length < MOST_WAITING) waiting.push({ name, detail });

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime import BadDecoding, Decoding
 from viz.labels import quoted, shorten, visible
-from viz.panels.view import SHADES, TABS, WINDOWS, View, one_of, whole
+from viz.panels.view import TABS, WINDOWS, View, one_of, whole
+from viz.token_strip import SHADES
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -51,8 +52,8 @@ def start(model: "Model", view: View | None, request: Request) -> Outcome:
     if view is None:
         return Outcome(fresh)
     card = model.card()
-    kept = {"layer": min(view.layer, card.layers - 1), "head": min(view.head, card.heads - 1)}
-    return Outcome(replace(fresh, shade=view.shade, window=view.window, tab=view.tab, **kept))
+    layer, head = min(view.layer, card.layers - 1), min(view.head, card.heads - 1)
+    return Outcome(replace(fresh, shade=view.shade, window=view.window, tab=view.tab, layer=layer, head=head))
 
 
 def step(model: "Model", view: View, request: Request) -> Outcome:

@@ -137,7 +137,12 @@ class Desk:
         hidden = _TABS - {scene.view.tab}
         payloads = {name: draw(scene) for name, draw in DRAWN.items() if name not in hidden}
         spent = (time.perf_counter() - began) * 1000
-        message = {"kind": "notice", "text": outcome.notice or f"answered in {spent:.0f} ms", "at": "", "fraction": None}
+        message = {
+            "kind": "notice",
+            "text": outcome.notice or f"answered in {spent:.0f} ms",
+            "at": "",
+            "fraction": None,
+        }
         return {"session": self._session(scene.view.to_json(), more=more), "message": message, **payloads}
 
     def refuse(self, error: TokenscopeError, name: str, sent_view: object) -> Answer:
@@ -156,7 +161,9 @@ class Desk:
         return {"view": view, "turn": self._turn, "more": more}
 
 
-_WELCOME: Final = "Press → to let the model write one token. Click a token or a bar to look, or to choose, for yourself."
+_WELCOME: Final = (
+    "Press → to let the model write one token. Click a token or a bar to look, or to choose, for yourself."
+)
 
 
 def _view_for(name: str, sent_view: object) -> View | None:

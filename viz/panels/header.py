@@ -46,7 +46,7 @@ def draw(scene: Scene) -> dict[str, Any]:
     shared = f" ({card.key_value_heads} kv)" if card.key_value_heads != card.heads else ""
     facts = [
         f"{card.architecture} ({card.model_type})",
-        f"{card.layers} layers × {card.heads} heads{shared}",
+        f"{card.layers} layers x {card.heads} heads{shared}",
         f"{_short(card.parameters)} parameters",
         f"{card.device} {card.dtype}",
         f"{len(scene.labels):,} / {card.context:,} tokens",

@@ -30,7 +30,8 @@ def build_page(models: Models) -> gr.Blocks:
     """Builds the page over its models."""
     gr.set_static_paths([assets.PLOTLY])
     desk = Desk(models)
-    with gr.Blocks(title="Tokenscope", fill_width=True, analytics_enabled=False) as page:
+    page: gr.Blocks = gr.Blocks(title="Tokenscope", fill_width=True, analytics_enabled=False)
+    with page:
         session = Session(elem_classes="ts-session-block")
         head = header.build(models)
         text = prompt.build()
@@ -100,12 +101,12 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
         _, detail, view = _sent(event)
         yield from map(listed, _load(desk, str(detail.get("name", "")), view, _request({}, words, mode)))
 
-    page.load(opened, [session, *typed], drawn, js=_OPEN, **quick)
+    opening = page.load(opened, [session, *typed], drawn, js=_OPEN, **quick)
     acting = session.act(acted, typed, drawn, **quick)
     playing = session.play(played, controls.steps, drawn, show_progress="hidden", api_visibility="private")
     loading = session.load_model(loaded, typed, drawn, show_progress="hidden", api_visibility="private")
     session.stop(None, cancels=[playing])
-    for event in (acting, playing, loading):
+    for event in (opening, acting, playing, loading):
         event.failure(None, js=failed, queue=False, show_progress="hidden")
     pick = "(name) => { window.tokenscope.act('load', { name }); }"
     outputs["picker"].input(None, outputs["picker"], js=pick, queue=False, show_progress="hidden")

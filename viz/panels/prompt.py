@@ -61,13 +61,13 @@ def build() -> Prompt:
             scale=6,
             min_width=260,
         )
-        mode = gr.Radio(["raw", "chat"], value="raw", show_label=False, container=False, elem_id="mode", scale=0, min_width=130)
+        mode = gr.Radio(
+            ["raw", "chat"], value="raw", show_label=False, container=False, elem_id="mode", scale=0, min_width=130
+        )
         examples = Examples([example.title for example in EXAMPLES], elem_id="examples", elem_classes="ts-fit")
         start = gr.Button("Start  Ctrl+↵", variant="primary", elem_id="start", scale=0, min_width=130)
     start.click(None, js="() => { window.tokenscope.act('start'); }", queue=False, show_progress="hidden")
-    chosen = examples.pick(
-        _fill, None, [text, mode], queue=False, show_progress="hidden", api_visibility="private"
-    )
+    chosen = examples.pick(_fill, None, [text, mode], queue=False, show_progress="hidden", api_visibility="private")
     chosen.then(None, js="() => { window.tokenscope.act('start'); }", queue=False, show_progress="hidden")
     return Prompt(text, mode, examples, start)
 

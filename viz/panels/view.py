@@ -1,6 +1,6 @@
 """The view: everything the page knows about what it shows. It travels with each action and comes back in each answer.
 
-The server keeps none of it, so a page outlives the server. What comes from a page is not trusted: every field is checked.
+The server keeps none of it, so a page outlives the server. Every field that comes from a page is checked.
 """
 
 from dataclasses import asdict, dataclass, replace
