@@ -29,6 +29,19 @@ from model_runtime.errors import (
     TextEnded,
     TokenscopeError,
 )
+from model_runtime.head_records import (
+    AblationScan,
+    CombinedMap,
+    HeadDistance,
+    HeadLabel,
+    HeadMeasure,
+    HeadMosaic,
+    HeadPairs,
+    HeadRanking,
+    HeadSimilarity,
+    HeadTable,
+    InsideHead,
+)
 from model_runtime.moment import Decoding, Moment
 from model_runtime.records import (
     AttentionMap,
@@ -46,16 +59,27 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATALOGUE",
+    "AblationScan",
     "AttentionMap",
     "BadDecoding",
     "BadMoment",
+    "CombinedMap",
     "ContextFull",
     "Decoding",
     "Distribution",
     "EmptyPrompt",
     "FeatureUnavailable",
     "FilterStage",
+    "HeadDistance",
+    "HeadLabel",
+    "HeadMeasure",
+    "HeadMosaic",
+    "HeadPairs",
+    "HeadRanking",
+    "HeadSimilarity",
+    "HeadTable",
     "InputError",
+    "InsideHead",
     "LensGrid",
     "Library",
     "Model",

@@ -102,5 +102,11 @@ def weight_bytes(model: nn.Module) -> int:
 
 def fingerprint(config: Any, vocabulary: str) -> str:
     """Twelve hex digits that tell one vocabulary and config from another, wherever the model was loaded from."""
-    facts = {key: value for key, value in config.to_dict().items() if key not in PASSING_FACTS}
+    # Only what departs from the family's defaults, so that a setting which transformers adds breaks no saved moment.
+    usual = {} if config.has_no_defaults_at_init else type(config)().to_dict()
+    facts = {
+        key: value
+        for key, value in config.to_dict().items()
+        if key not in PASSING_FACTS and (key == "model_type" or key not in usual or usual[key] != value)
+    }
     return hashlib.sha256((json.dumps(facts, sort_keys=True, default=str) + vocabulary).encode()).hexdigest()[:12]

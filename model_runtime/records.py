@@ -20,7 +20,7 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 
-def _seal(record: object, **shapes: tuple[int, ...]) -> None:
+def seal(record: object, **shapes: tuple[int, ...]) -> None:
     """Makes every array of a record read-only and checks the shapes given by name.
 
     Raises:
@@ -65,7 +65,7 @@ class TokenTable:
 
     def __post_init__(self) -> None:
         shape = self.ids.shape
-        _seal(self, text=shape, bytes=shape, surprisal=shape, rank=shape, entropy=shape, special=shape)
+        seal(self, text=shape, bytes=shape, surprisal=shape, rank=shape, entropy=shape, special=shape)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class FilterStage:
     kept_count: int
 
     def __post_init__(self) -> None:
-        _seal(self, removed=self.probability.shape)
+        seal(self, removed=self.probability.shape)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Distribution:
 
     def __post_init__(self) -> None:
         shape = self.ids.shape
-        _seal(self, text=shape, raw=shape, final=shape, logits=shape)
+        seal(self, text=shape, raw=shape, final=shape, logits=shape)
         for stage in self.stages:
             if stage.probability.shape != shape:
                 raise ValueError(f"stage {stage.name} lists {stage.probability.shape} tokens; expected {shape}")
@@ -151,6 +151,8 @@ class AttentionMap:
         window: The sliding window of the layer in tokens, None where it sees everything before it.
         computed_from: The dtype of the queries and keys that the weights were computed from in float32, such as
             "bfloat16". Anything but "float32" means that the model itself rounded on the way.
+        hidden: [query] the share that was taken out before the rest of the row was renormalised (see `hide_sink`), 0
+            to 1; None where nothing was hidden and `weights` are the model's own.
     """
 
     layer: int
@@ -161,10 +163,13 @@ class AttentionMap:
     sink: Floats
     window: int | None
     computed_from: str
+    hidden: Floats | None = None
 
     def __post_init__(self) -> None:
         tokens = self.weights.shape[0]
-        _seal(self, weights=(tokens, tokens), visible=(tokens, tokens), sink=(tokens,))
+        seal(self, weights=(tokens, tokens), visible=(tokens, tokens), sink=(tokens,))
+        if self.hidden is not None:
+            seal(self, hidden=(tokens,))
 
 
 @dataclass(frozen=True)
@@ -198,7 +203,7 @@ class LensGrid:
         streams, tokens = self.ids.shape
         grid = (streams, tokens)
         deep = (*grid, self.top_ids.shape[2])
-        _seal(
+        seal(
             self,
             probability=grid,
             top_ids=deep,

@@ -64,6 +64,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt_oss": {**EXPERTS, **SLIDING},
     "starcoder2": {"sliding_window": WINDOW},
     "smollm3": {},
+    "gemma4_text": {"num_kv_shared_layers": 0, "global_head_dim": 8, **SLIDING},
     "exaone4": {"sliding_window": WINDOW},
     "nanochat": {},
     "gpt_bigcode": {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT},

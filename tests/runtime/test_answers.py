@@ -123,7 +123,7 @@ def test_the_card_tells_the_facts(llama):
 
 def test_models_that_turn_positions_anew_stop_at_their_first_length():
     long = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
-    settings = {"rope_parameters": {**long, "original_max_position_embeddings": 32}, "sliding_window": None}
+    settings = {"rope_parameters": long, "original_max_position_embeddings": 32, "sliding_window": None}
     assert Model(build("phi3", settings).model, byte_level()).card().context == 32
 
 
