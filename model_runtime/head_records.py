@@ -249,8 +249,8 @@ class HeadSimilarity:
 class InsideHead:
     """One head for one query, from its vectors to its output; every row adds up.
 
-    score = sum(products) * scale, softcapped where the model does that; hidden keys are left out; weight = softmax of the
-    scores beside the model's own sink; output = sum(weight * value).
+    score = sum(products) * scale, softcapped where the model does that; hidden keys are left out; weight = softmax of
+    the scores beside the model's own sink; output = sum(weight * value).
 
     Attributes:
         layer: Block index.
@@ -320,8 +320,8 @@ class AblationScan:
         text: The token as the tokenizer decodes it.
         by: "zero" or "mean": how the heads were switched off. Heads that the moment itself switches off stay off.
         probability: Of the target without further ablation, 0 to 1.
-        change: [layer, head] its probability with the head off minus without, -1 to 1. NaN where not yet known and where
-            there is no head.
+        change: [layer, head] its probability with the head off minus with it on, -1 to 1. NaN where not yet known and
+            where there is no head.
         log_change: [layer, head] the same for the natural logarithm of the probability, in nats.
         done: How many heads are done.
         total: How many there are to do.
