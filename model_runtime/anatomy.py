@@ -14,7 +14,10 @@ from model_runtime.errors import ModelUnsupported
 CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "n_ctx")
 CONTEXT_WITHOUT_LIMIT = 2048
 # Facts of a config that say how it was stored or run, not what the model is.
-PASSING_FACTS = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache", "architectures")
+PASSING_FACTS = (
+    *("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache", "architectures"),
+    *("id2label", "label2id", "problem_type", "output_attentions", "output_hidden_states", "return_dict"),
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def weight_bytes(model: nn.Module) -> int:
 def fingerprint(config: Any, vocabulary: str) -> str:
     """Twelve hex digits that tell one vocabulary and config from another, wherever the model was loaded from."""
     # Only what departs from the family's defaults, so that a setting which transformers adds breaks no saved moment.
-    usual = {} if config.has_no_defaults_at_init else type(config)().to_dict()
+    usual = config.default_config_fields()
     facts = {
         key: value
         for key, value in config.to_dict().items()

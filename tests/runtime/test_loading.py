@@ -73,9 +73,11 @@ def test_importing_the_package_is_light():
 
 def test_public_names_are_pinned():
     names = """
-        CATALOGUE AttentionMap BadDecoding BadMoment ContextFull Decoding Distribution EmptyPrompt FeatureUnavailable
-        FilterStage InputError LensGrid Library Model ModelCard ModelError ModelNotFound ModelTooLarge ModelUnsupported
-        Moment NoChatTemplate Offer OutOfRange Proof TextEnded TokenTable TokenscopeError load_model
+        AblationScan AttentionMap BadDecoding BadMoment CATALOGUE CombinedMap ContextFull Decoding Distribution
+        EmptyPrompt FeatureUnavailable FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic HeadPairs
+        HeadRanking HeadSimilarity HeadTable InputError InsideHead LensGrid Library Model ModelCard ModelError
+        ModelNotFound ModelTooLarge ModelUnsupported Moment NoChatTemplate Offer OutOfRange Proof TextEnded
+        TokenTable TokenscopeError load_model
     """
     assert set(model_runtime.__all__) == set(names.split())
     for name in model_runtime.__all__:
