@@ -8,6 +8,7 @@ needs no escaping. The only reader of markup is plotly (its tick labels and cell
 
 import html
 import unicodedata
+from functools import lru_cache
 
 SPACE_MARK = "·"
 NEWLINE_MARK = "↵"
@@ -21,6 +22,7 @@ _CONTROL_PICTURES = 0x2400  # the Unicode block that pictures U+0000 to U+001F, 
 _UNSEEN = frozenset({"Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Cc"})
 
 
+@lru_cache(maxsize=2**16)  # every step writes the whole text again
 def visible(text: str, data: bytes | None = None) -> str:
     """Writes a token so that all of it can be seen: `·` for a space, `↵` for a newline, bytes for half a character.
 

@@ -38,12 +38,18 @@ def labels_of(tokens: TokenTable) -> list[str]:
 
 
 def token_strip(
-    tokens: TokenTable, cursor: int, shade: Shade, vocabulary_size: int, attention: Measure | None = None
+    tokens: TokenTable,
+    labels: list[str],
+    cursor: int,
+    shade: Shade,
+    vocabulary_size: int,
+    attention: Measure | None = None,
 ) -> dict[str, Any]:
     """Turns the tokens of a moment into the strip.
 
     Args:
         tokens: The tokens.
+        labels: [token] their visible labels.
         cursor: The position that is outlined.
         shade: What the background says.
         vocabulary_size: Tokens in the vocabulary: a uniform guess has ln of it as entropy and surprisal.
@@ -55,7 +61,7 @@ def token_strip(
     measure = attention if shade == "attention" else _measure(tokens, shade, vocabulary_size)
     return {
         "ids": pack(tokens.ids),
-        "labels": labels_of(tokens),
+        "labels": labels,
         "newlines": [position for position, text in enumerate(tokens.text) if "\n" in text],
         "special": [int(position) for position in np.flatnonzero(tokens.special)],
         "surprisal": pack(tokens.surprisal),

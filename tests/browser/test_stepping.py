@@ -1,3 +1,4 @@
+import json
 import re
 
 from playwright.sync_api import Page, expect
@@ -59,6 +60,18 @@ def test_counted_presses_are_neither_lost_nor_doubled(page: Page) -> None:
         page.keyboard.press("ArrowLeft")
     wait_for(page, before + 2)
     page.wait_for_function("document.body.dataset.turn")
+    assert count(page) == before + 2
+
+
+def test_a_held_key_never_runs_ahead(page: Page) -> None:
+    before = count(page)
+    # The browser repeats a held key at its own pace; each repeat while an answer is awaited is dropped.
+    page.evaluate(
+        """() => { for (let i = 0; i < 25; i += 1) document.body.dispatchEvent(
+        new KeyboardEvent('keydown', { key: 'ArrowRight', repeat: i > 0, bubbles: true })); }"""
+    )
+    wait_for(page, before + 1)
+    step(page)
     assert count(page) == before + 2
 
 
@@ -132,3 +145,17 @@ def test_a_reload_keeps_the_text(page: Page) -> None:
     page.reload()
     page.wait_for_selector("#attention-map .ts-figure[data-drawn]")
     assert text(page) == before
+
+
+def test_nothing_is_kept_on_the_server(page: Page) -> None:
+    step(page)
+    before = text(page)
+    # The same request to a server that has never seen this page: what a restart comes to.
+    view = page.evaluate("() => JSON.parse(sessionStorage.getItem('tokenscope-view')).view")
+    other = page.context.new_page()
+    other.add_init_script(f"sessionStorage.setItem('tokenscope-view', JSON.stringify({{ view: {json.dumps(view)} }}))")
+    other.goto(page.url)
+    other.wait_for_selector("#attention-map .ts-figure[data-drawn]")
+    assert text(other) == before
+    step(other)
+    other.close()

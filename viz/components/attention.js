@@ -15,7 +15,22 @@ function sizeOf() {
   const side = Math.max(260, Math.min(picture.clientWidth, 600));
   const longest = Math.max(...payload.figure.layout.xaxis.ticktext.map((text) => text.length));
   const labels = longest <= 5 ? 48 : longest <= 8 ? 70 : 94;
-  return { width: side, height: side, margin: { l: labels, t: labels, r: 2, b: 2, pad: 2 } };
+  return { width: side, height: side, margin: { l: labels, t: labels, r: 2, b: 2, pad: 2 }, ticks: ticksFor(side - labels) };
+}
+
+// Where cells are lower than the smallest readable letter, only some are named; hovering names every one.
+const SMALLEST = 7.5;
+
+function ticksFor(length) {
+  const { tickvals, ticktext } = payload.figure.layout.xaxis;
+  const cell = length / tickvals.length;
+  const every = Math.ceil(SMALLEST / cell);
+  const named = (_, index) => (tickvals.length - 1 - index) % every === 0; // always the newest
+  return {
+    tickvals: tickvals.filter(named),
+    ticktext: ticktext.filter(named),
+    tickfont: { size: Math.max(SMALLEST, Math.min(11, cell * every)) },
+  };
 }
 
 const named = (position) => `“${payload.labels[position]}” (${position})`;

@@ -27,14 +27,15 @@ window.tokenscope.figure = (() => {
       trace.colorscale = scale.map((colour, index) => [index / (scale.length - 1), colour]);
     }
     const layout = structuredClone(figure.layout);
+    const { ticks = {}, ...box } = size;
     const axis = { color: names.quiet, linecolor: names.line, ticklen: 3, tickcolor: names.line, fixedrange: true };
     return {
       data,
       layout: {
         ...layout,
-        ...size,
-        xaxis: { ...layout.xaxis, ...axis },
-        yaxis: { ...layout.yaxis, ...axis },
+        ...box,
+        xaxis: { ...layout.xaxis, ...axis, ...ticks },
+        yaxis: { ...layout.yaxis, ...axis, ...ticks },
         shapes: (layout.shapes || []).map((shape) => ({ ...shape, line: { ...shape.line, color: names.accent } })),
         paper_bgcolor: 'rgba(0,0,0,0)',
         plot_bgcolor: names.masked,
@@ -46,18 +47,22 @@ window.tokenscope.figure = (() => {
     };
   }
 
-  // sizeOf(host) returns { width, height, margin }. onPick and onHover get { x, y } in cells, and the mouse event.
+  // sizeOf() returns { width, height, margin, ticks: changes to both axes }. onPick and onHover get { x, y } in cells, and the mouse event.
   return function figure(host, { sizeOf, onPick, onHover }) {
     let shown = null;
     let scheduled = false;
+    let rest = 0; // when the next drawing may begin
     let bound = false;
 
     async function paint() {
       scheduled = false;
       if (!shown || !host.offsetParent) return; // hidden: the observer below draws when it appears
       const Plotly = await plotly();
-      const { data, layout } = themed(shown, sizeOf(host, shown));
+      const { data, layout } = themed(shown, sizeOf());
+      const began = performance.now();
       await Plotly.react(host, data, layout, CONFIG);
+      // At most half of the time goes to pictures: while a key is held, the text must not wait for them.
+      rest = 2 * performance.now() - began;
       host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
       if (bound) return;
       bound = true;
@@ -70,7 +75,7 @@ window.tokenscope.figure = (() => {
     function schedule() {
       if (scheduled) return;
       scheduled = true;
-      requestAnimationFrame(() => setTimeout(paint, 0));
+      requestAnimationFrame(() => setTimeout(paint, Math.max(0, rest - performance.now())));
     }
 
     new ResizeObserver(schedule).observe(host.parentElement);

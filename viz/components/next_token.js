@@ -81,6 +81,7 @@ function draw() {
   const raw = tokenscope.decode(payload.raw);
   const final = tokenscope.decode(payload.final);
   title.textContent = payload.title;
+  element.querySelector('.ts-next').classList.toggle('ts-two-numbers', payload.filtered);
   while (list.children.length < payload.ids.length) list.append(makeRow('button'));
   while (list.children.length > payload.ids.length) list.lastElementChild.remove();
   payload.ids.forEach((_, index) => drawRow(payload, raw, final, index));

@@ -72,10 +72,11 @@ function drawLegend() {
 function keepInSight() {
   const button = drawn[payload.cursor]?.button;
   if (!button) return;
-  const top = button.offsetTop - strip.offsetTop;
-  if (top < strip.scrollTop) strip.scrollTop = top - 4;
-  else if (top + button.offsetHeight > strip.scrollTop + strip.clientHeight) {
-    strip.scrollTop = top + button.offsetHeight - strip.clientHeight + 4;
+  const ROOM = 6; // for the outline
+  const top = button.offsetTop;
+  if (top - ROOM < strip.scrollTop) strip.scrollTop = top - ROOM;
+  else if (top + button.offsetHeight + ROOM > strip.scrollTop + strip.clientHeight) {
+    strip.scrollTop = top + button.offsetHeight + ROOM - strip.clientHeight;
   }
 }
 

@@ -52,7 +52,7 @@ def build() -> Prompt:
         text = gr.Textbox(
             EXAMPLES[0].text,
             lines=1,
-            max_lines=8,
+            max_lines=5,
             label="prompt",
             show_label=False,
             placeholder="Type a text for the model to go on from",

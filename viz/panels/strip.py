@@ -23,4 +23,4 @@ def draw(scene: Scene) -> dict[str, Any]:
     attention = None
     if view.shade == "attention":
         attention = attention_measure(scene.model.attention(scene.moment, view.layer, view.head), view.cursor)
-    return token_strip(scene.tokens, view.cursor, view.shade, scene.card.vocabulary_size, attention)
+    return token_strip(scene.tokens, scene.labels, view.cursor, view.shade, scene.card.vocabulary_size, attention)

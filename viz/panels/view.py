@@ -38,7 +38,7 @@ class View:
     layer: int = 0
     head: int = 0
     shade: Shade = "probability"
-    window: int = 64
+    window: int = 32
     tab: str = "attention"
 
     @property
@@ -52,7 +52,7 @@ class View:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the view as plain JSON."""
-        return asdict(self)
+        return {**asdict(self), "branches": list(self.branches)}
 
     @classmethod
     def from_json(cls, content: object) -> "View":
