@@ -135,7 +135,8 @@ ODD: dict[str, tuple[set[str], dict[str, Any]]] = {
 
 def config_of(family: str, settings: dict[str, Any]) -> Any:
     """The config of a tiny model of a family."""
-    merged = {key: value for key, value in {**COMMON, **settings}.items() if value != ABSENT}
+    # A copy: Gemma 4's config writes into the list of layer types that it is given, which families share here.
+    merged = {key: value for key, value in deepcopy({**COMMON, **settings}).items() if value != ABSENT}
     return AutoConfig.for_model(family, **merged)
 
 
