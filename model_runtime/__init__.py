@@ -42,7 +42,7 @@ from model_runtime.head_records import (
     HeadTable,
     InsideHead,
 )
-from model_runtime.moment import Decoding, Moment
+from model_runtime.moment import Ablate, Decoding, Moment
 from model_runtime.records import (
     AttentionMap,
     Distribution,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATALOGUE",
+    "Ablate",
     "AblationScan",
     "AttentionMap",
     "BadDecoding",

@@ -2,30 +2,25 @@
 
 import torch
 
-from model_runtime.anatomy import window
 from model_runtime.engine import Engine
 from model_runtime.errors import FeatureUnavailable, OutOfRange
+from model_runtime.layer_weights import window_of
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap
-from model_runtime.weights import scores_of, softmax_with_sink, visible_keys
+from model_runtime.weights import Formula, scores_of, softmax_with_sink, visible_keys
 
 
 def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -> AttentionMap:
     """One head over the whole text.
 
     Raises:
-        OutOfRange: The layer has no such head.
+        OutOfRange: There is no such layer, or no such head in it.
         FeatureUnavailable: The layer has no attention, or cannot be read.
     """
-    formula, keys = engine.recorder.formulas[layer], recording.keys[layer]
-    if layer in engine.recorder.unreadable:
-        raise FeatureUnavailable(f"The attention of L{layer} cannot be read: {engine.recorder.unreadable[layer]}.")
-    if formula is None or keys is None:
-        raise FeatureUnavailable(f"L{layer} has no attention; it mixes tokens in another way. Choose another layer.")
-    if not 0 <= head < formula.heads:
-        raise OutOfRange(f"Head {head} of L{layer} does not exist; the layer has heads 0 to {formula.heads - 1}.")
+    formula, keys = head_formula(engine, layer, head), recording.keys[layer]
+    assert keys is not None  # the layer attends
     query = recording.queries(layer, head)
-    shared = head // (formula.heads // formula.key_value_heads)
+    shared = formula.key_value_head(head)
     with engine.running():
         visible = visible_keys(recording.starts(layer).to(query.device), 0, len(recording.ids))
         scores = scores_of(query[None], keys[shared][None], formula, visible)
@@ -38,9 +33,29 @@ def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -
         weights=weights[0].cpu().numpy(),
         visible=visible.cpu().numpy(),
         sink=sink[0].cpu().numpy(),
-        window=formula.window if formula.window is not None else window(engine.anatomy.config, layer),
+        window=window_of(engine, layer),
         computed_from=str(query.dtype).removeprefix("torch."),
     )
+
+
+def head_formula(engine: Engine, layer: int, head: int) -> Formula:
+    """How the weights of one head follow from queries and keys.
+
+    Raises:
+        OutOfRange: There is no such layer, or no such head in it.
+        FeatureUnavailable: The layer has no attention, or cannot be read.
+    """
+    formulas = engine.recorder.formulas
+    if not 0 <= layer < len(formulas):
+        raise OutOfRange(f"Layer {layer} does not exist; this model has layers 0 to {len(formulas) - 1}.")
+    formula = formulas[layer]
+    if layer in engine.recorder.unreadable:
+        raise FeatureUnavailable(f"The attention of L{layer} cannot be read: {engine.recorder.unreadable[layer]}.")
+    if formula is None:
+        raise FeatureUnavailable(f"L{layer} has no attention; it mixes tokens in another way. Choose another layer.")
+    if not 0 <= head < formula.heads:
+        raise OutOfRange(f"Head {head} of L{layer} does not exist; the layer has heads 0 to {formula.heads - 1}.")
+    return formula
 
 
 def head_weights(

@@ -8,7 +8,8 @@ from transformers import DynamicCache, PreTrainedModel
 
 from model_runtime.anatomy import Anatomy
 from model_runtime.errors import ModelTooLarge
-from model_runtime.recorder import Recorder, Tape
+from model_runtime.moment import Ablate
+from model_runtime.recorder import NOTHING_OFF, Recorder, Switches, Tape
 from model_runtime.recording import (
     NOTHING_BEFORE,
     Chunk,
@@ -18,7 +19,7 @@ from model_runtime.recording import (
     new_cache,
     statistics_of,
 )
-from model_runtime.unembedding import Unembedding
+from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding
 
 
 class Engine:
@@ -43,20 +44,31 @@ class Engine:
         self.keep_streams = True
         self.cached = True
 
-    def record(self, ids: tuple[int, ...], base: Recording | None) -> Recording:
+    def record(
+        self,
+        ids: tuple[int, ...],
+        base: Recording | None,
+        interventions: tuple[Ablate, ...] = (),
+        switches: Switches = NOTHING_OFF,
+    ) -> Recording:
         """The recording of a text.
 
         Args:
             ids: The whole text.
-            base: The recording of a proper prefix of it, which stays as it is; None to begin from nothing.
+            base: The recording of a proper prefix of it under the same interventions, which stays as it is; None to
+                begin from nothing.
+            interventions: What to run under.
+            switches: The same, as the recorder takes it.
 
         Raises:
             ModelTooLarge: The memory does not suffice for so long a text.
         """
         with self.running():
-            return self._extend(ids, base if self.cached else None)
+            return self._extend(ids, base if self.cached else None, interventions, switches)
 
-    def _extend(self, ids: tuple[int, ...], base: Recording | None) -> Recording:
+    def _extend(
+        self, ids: tuple[int, ...], base: Recording | None, interventions: tuple[Ablate, ...], switches: Switches
+    ) -> Recording:
         done = 0 if base is None else len(base.ids)
         cache = self._cache(base)
         chunks: tuple[Chunk, ...] = () if base is None else base.chunks
@@ -66,7 +78,7 @@ class Engine:
         rows = len(ids) if cache is None else self.unembedding.rows
         for begin in range(done, len(ids), rows):
             part = torch.tensor(ids[begin : begin + rows], device=self.model.device)
-            with self.recorder.recording() as tape:
+            with self.recorder.recording(switches=switches) as tape:
                 output = self.model(part[None], past_key_values=cache, use_cache=cache is not None)
             logits = output.logits[0]  # [token, vocabulary]
             first = NOTHING_BEFORE if newest is None else statistics_of(newest[None], part[:1])
@@ -76,7 +88,29 @@ class Engine:
             newest = logits[-1].float().clone()
         assert statistics is not None  # ids is longer than the base, so the loop ran
         lens = None if base is None else base.lens
-        return Recording(ids, chunks, cache, tuple(tape.keys), statistics, newest, lens)
+        keys, values = tuple(tape.keys), tuple(tape.values)
+        return Recording(ids, chunks, cache, keys, values, interventions, statistics, newest, lens)
+
+    def newest_logits(self, ids: tuple[int, ...], rows: int, switches: Switches) -> torch.Tensor:
+        """[row, vocabulary] float32 logits after the last token of one text, run several times side by side.
+
+        Args:
+            ids: The text.
+            rows: How many times it runs.
+            switches: The heads that are off, by row.
+
+        Raises:
+            ModelTooLarge: The memory does not suffice.
+        """
+        with self.running():
+            cache = self._cache(None)
+            count = len(ids) if cache is None else max(1, LOGITS_AT_ONCE // (rows * self.unembedding.vocabulary))
+            for begin in range(0, len(ids), count):
+                part = torch.tensor(ids[begin : begin + count], device=self.model.device)
+                with self.recorder.recording(switches=switches):
+                    output = self.model(part.expand(rows, -1), past_key_values=cache, use_cache=cache is not None)
+        newest: torch.Tensor = output.logits[:, -1].float()
+        return newest
 
     def _cache(self, base: Recording | None) -> DynamicCache | None:
         """A cache to write to, which shares what the base's holds."""

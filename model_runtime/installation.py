@@ -7,6 +7,7 @@ from transformers import PreTrainedModel
 
 from model_runtime import anatomy as parts
 from model_runtime import selfcheck
+from model_runtime.ablation_check import prove_ablation
 from model_runtime.engine import Engine
 from model_runtime.recorder import NAME, Recorder
 from model_runtime.records import ModelCard, Proof
@@ -53,6 +54,8 @@ def install(model: PreTrainedModel) -> Installation:
         model.set_attn_implementation(before)  # the model itself comes first: without the seam, and without attention
         without = selfcheck.prove(engine, stock, attention_seam=False)
         proofs = (*without[:-1], Proof(**{**vars(proofs[0]), "feature": "attention"}))
+    if all(proof.passed for proof in proofs if proof.feature == "attention"):
+        proofs = (*proofs, prove_ablation(engine, stock.ids))
     off = {proof.feature: f"{proof.name}: {proof.detail}" for proof in proofs if not proof.passed}
     if "hidden" in off:
         off.setdefault("lens", off["hidden"])

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 from transformers import PreTrainedModel
 
+from model_runtime.ablation import Ablation
 from model_runtime.anatomy import weight_bytes
-from model_runtime.attention import attention_map
+from model_runtime.attention import attention_map, head_formula
 from model_runtime.decoding import Choice, decide
 from model_runtime.distribution import listed, token_table
 from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
+from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
 from model_runtime.lens import lens_grid
 from model_runtime.moment import Decoding, Moment
@@ -21,7 +23,7 @@ from model_runtime.vocabulary import Tokenizer, Vocabulary
 GIGABYTE = 2**30
 
 
-class Model:
+class Model(HeadQuestions):
     """A causal language model that answers questions about every step it takes.
 
     Nothing that matters is kept here: every answer follows from the moment that is given. All methods may be called
@@ -54,6 +56,8 @@ class Model:
         self._vocabulary = Vocabulary(tokenizer, self._engine.unembedding.vocabulary)
         self._card = card_of(installation, self._vocabulary, name, revision)
         self._lock = threading.RLock()
+        self._ablation = Ablation(self._engine, self._vocabulary, self._card.context)
+        self._random_runs = {}
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
 
@@ -199,11 +203,7 @@ class Model:
             FeatureUnavailable: The layer has no attention, or its proof failed.
         """
         self._require("attention")
-        layers = self._card.layers
-        if not 0 <= layer < layers:
-            raise OutOfRange(f"Layer {layer} does not exist; this model has layers 0 to {layers - 1}.")
-        with self._lock:
-            return attention_map(self._engine, self._recording(moment), layer, head)
+        return attention_map(self._engine, self._recording(moment), layer, head)
 
     def hidden(self, moment: Moment, layer: int) -> Floats:
         """[token, width] one residual stream: 0 enters block 0, k+1 leaves block k, n stands before the final norm.
@@ -243,11 +243,12 @@ class Model:
         """The recording of a moment, from the shelf as far as it goes."""
         self._check(moment)
         with self._lock:
-            base, shared = self._shelf.find(moment.ids)
+            base, shared = self._shelf.find(moment.ids, moment.interventions)
             base = None if base is None else base.cut(shared)
             if base is not None and shared == len(moment.ids):
                 return base
-            recording = self._engine.record(moment.ids, base)
+            switches = self._ablation.switches(moment.interventions)
+            recording = self._engine.record(moment.ids, base, moment.interventions, switches)
             self._shelf.put(recording)
             return recording
 
@@ -271,6 +272,10 @@ class Model:
                 f"The moment holds token id {max(moment.ids)}; this model has {self._vocabulary.size} tokens."
             )
         self._fits(len(moment.ids))
+        if moment.interventions:
+            self._require("ablation")
+            for one in moment.interventions:
+                head_formula(self._engine, one.layer, one.head)
 
     def _fits(self, tokens: int) -> None:
         if tokens > self._card.context:
@@ -297,5 +302,7 @@ class Model:
         return position
 
     def _require(self, feature: str) -> None:
+        if feature == "ablation":  # which rests on it, and is not even tried without
+            self._require("attention")
         if feature in self._off:
             raise FeatureUnavailable(f"The {feature} of this model is switched off. {self._off[feature]}.")

@@ -8,6 +8,7 @@ import binascii
 import json
 import math
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ MAX_ID = 2**31 - 1
 MAX_SEED = 2**63 - 1
 MAX_STOPS = 16
 MAX_STOP_LENGTH = 200
+WAYS = ("zero", "mean")  # of switching a head off
 
 
 def _number(name: str, value: object, low: float, high: float, hint: str) -> None:
@@ -89,6 +91,32 @@ class Decoding:
                 raise BadDecoding(f"A stop text is {text!r}; use 1 to {MAX_STOP_LENGTH} characters.")
 
 
+@dataclass(frozen=True, order=True)
+class Ablate:
+    """One attention head switched off, at every position, prompt included.
+
+    Attributes:
+        layer: Block index.
+        head: Query head index.
+        by: What takes the place of the head's output before the output projection: "zero", or "mean", that head's mean
+            over a fixed reference batch of random tokens.
+
+    Raises:
+        BadMoment: An index is no whole number from 0, or `by` is neither.
+    """
+
+    layer: int
+    head: int
+    by: str = "zero"
+
+    def __post_init__(self) -> None:
+        for index in (self.layer, self.head):
+            if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MAX_ID:
+                raise BadMoment(f"A head to switch off is (layer, head) in whole numbers from 0, not {index!r}.")
+        if self.by not in WAYS:
+            raise BadMoment(f"A head can be switched off by 'zero' or by 'mean', not by {self.by!r}.")
+
+
 @dataclass(frozen=True)
 class Moment:
     """A text at one point of its making: the model, the tokens so far, and how the next is chosen.
@@ -100,6 +128,7 @@ class Moment:
         ids: The tokens so far, at least one.
         prompt_length: How many of them are the prompt.
         decoding: How the next token is chosen.
+        interventions: The heads that are switched off, in order, each once; brought into order when given in another.
 
     Raises:
         BadMoment: The fields do not fit each other.
@@ -111,6 +140,7 @@ class Moment:
     ids: tuple[int, ...]
     prompt_length: int
     decoding: Decoding = field(default_factory=Decoding)
+    interventions: tuple[Ablate, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("model", "revision", "fingerprint"):
@@ -126,6 +156,15 @@ class Moment:
             raise BadMoment(f"The prompt's length is {length!r}, but the moment holds {len(self.ids)} tokens.")
         if not isinstance(self.decoding, Decoding):
             raise BadMoment(f"The moment's decoding is {self.decoding!r}; it has to be a Decoding.")
+        self._check_interventions()
+
+    def _check_interventions(self) -> None:
+        given = self.interventions
+        if not isinstance(given, tuple) or not all(isinstance(one, Ablate) for one in given):
+            raise BadMoment(f"The moment's interventions are {given!r}; they have to be a tuple of Ablate.")
+        if len({(one.layer, one.head) for one in given}) < len(given):
+            raise BadMoment("The moment switches a head off twice; name each head once.")
+        object.__setattr__(self, "interventions", tuple(sorted(given)))
 
     def cut(self, length: int) -> "Moment":
         """The moment when only the first `length` tokens stood.
@@ -141,9 +180,30 @@ class Moment:
         """The moment with these tokens after the present ones."""
         return replace(self, ids=(*self.ids, *ids))
 
+    def without(self, heads: Iterable[tuple[int, int]], by: str = "zero") -> "Moment":
+        """The same moment with these heads switched off, beside those that already are.
+
+        Args:
+            heads: (layer, head) of each. One that is already off is from now on off in this way.
+            by: "zero" or "mean", as in `Ablate`.
+
+        Raises:
+            BadMoment: An index is no whole number from 0, or `by` is neither. Whether the model has such a head shows
+                when it is asked.
+        """
+        off = {(one.layer, one.head): one for one in self.interventions}
+        off |= {(layer, head): Ablate(layer, head, by) for layer, head in heads}
+        return replace(self, interventions=tuple(off.values()))
+
+    def restored(self, heads: Iterable[tuple[int, int]] | None = None) -> "Moment":
+        """The same moment with these heads, (layer, head) each, switched on again; by default all of them."""
+        back = None if heads is None else set(heads)
+        kept = (one for one in self.interventions if back is not None and (one.layer, one.head) not in back)
+        return replace(self, interventions=tuple(kept))
+
     def to_text(self) -> str:
         """The moment as URL-safe text (A-Z, a-z, 0-9, -, _), which `from_text` reads."""
-        content = {
+        content: dict[str, Any] = {
             "v": VERSION,
             "m": self.model,
             "r": self.revision,
@@ -152,6 +212,8 @@ class Moment:
             "p": self.prompt_length,
             "d": {key: value for key, value in asdict(self.decoding).items() if value != getattr(Decoding(), key)},
         }
+        if self.interventions:
+            content["a"] = [[one.layer, one.head, one.by] for one in self.interventions]
         packed = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 9)
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
 
@@ -181,7 +243,15 @@ class Moment:
             ids=tuple(ids),
             prompt_length=content.get("p", -1),
             decoding=decoding,
+            interventions=_ablations(content.get("a", [])),
         )
+
+
+def _ablations(content: object) -> tuple[Ablate, ...]:
+    """Reads the heads that a saved moment switches off."""
+    if not isinstance(content, list) or not all(isinstance(one, list) and len(one) == 3 for one in content):
+        raise BadMoment("The saved moment switches heads off in a way that cannot be read; it was altered.")
+    return tuple(Ablate(*one) for one in content)
 
 
 def _unpack(text: str) -> dict[str, Any]:

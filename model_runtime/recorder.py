@@ -6,7 +6,7 @@ sit in the cache. Hooks on the decoder layers keep the residual stream. Whatever
 what was kept, so the memory grows with the text and not with its square.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,26 @@ NAME = "probe"
 FOREIGN = ("position_bias", "indices", "block_indices", "sinks")
 
 
+@dataclass(frozen=True)
+class Switch:
+    """One head switched off.
+
+    Attributes:
+        head: Query head index.
+        output: [value width] what takes the place of its output at every position, None for zero.
+        row: The row of the batch that it is for, None for all.
+    """
+
+    head: int
+    output: torch.Tensor | None = None
+    row: int | None = None
+
+
+# Layer -> the heads that are off in it.
+Switches = Mapping[int, tuple[Switch, ...]]
+NOTHING_OFF: Switches = {}
+
+
 @dataclass
 class Tape:
     """What one forward pass over one text left behind; lists run over the layers.
@@ -34,8 +54,10 @@ class Tape:
         streams: n+1 tensors [token, width]: what enters block 0, then what leaves each block.
         queries: [head, token, head width] of the new tokens, None where a layer called no attention.
         keys: [key/value head, all tokens, head width], the very tensors of the cache.
+        values: [key/value head, all tokens, value width], likewise.
         starts: [token] the first key that each new token sees; it sees all from there to itself.
-        outputs: With `thorough`: (values, attention output), for the self-check.
+        outputs: With `thorough`: the attention output [token, head, value width] before any head is switched off.
+        switches: The heads that are switched off.
         thorough: Whether to keep the outputs too.
         disturbed: With a batch: row i has one head of layer i disturbed, for the self-check.
         seen_masks: Masks met in this pass with their starts: the layers of one kind share one mask.
@@ -44,8 +66,10 @@ class Tape:
     streams: list[torch.Tensor]
     queries: list[torch.Tensor | None]
     keys: list[torch.Tensor | None]
+    values: list[torch.Tensor | None]
     starts: list[torch.Tensor | None]
-    outputs: list[tuple[torch.Tensor, torch.Tensor] | None]
+    outputs: list[torch.Tensor | None]
+    switches: Switches
     thorough: bool = False
     disturbed: bool = False
     seen_masks: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
@@ -71,10 +95,13 @@ class Recorder:
             layer.register_forward_hook(self._left)
 
     @contextmanager
-    def recording(self, *, thorough: bool = False, disturbed: bool = False) -> Iterator[Tape]:
+    def recording(
+        self, *, switches: Switches = NOTHING_OFF, thorough: bool = False, disturbed: bool = False
+    ) -> Iterator[Tape]:
         """Runs a tape. One at a time; the caller holds the model's lock."""
-        count = len(self.formulas)
-        self.tape = Tape([], [None] * count, [None] * count, [None] * count, [None] * count, thorough, disturbed)
+        blank: list[torch.Tensor | None] = [None] * len(self.formulas)
+        queries, keys, values, starts, outputs = (list(blank) for _ in range(5))
+        self.tape = Tape([], queries, keys, values, starts, outputs, switches, thorough, disturbed)
         try:
             yield self.tape
         finally:
@@ -94,7 +121,7 @@ class Recorder:
             self.tape.streams.append(stream[0].clone())
 
     def attended(self, layer: int, call: "AttentionCall", output: torch.Tensor) -> None:
-        """Keeps what one attention call of a layer computed, and disturbs its output where a check wants that."""
+        """Keeps what one attention call of a layer computed, then switches heads off in its output."""
         tape = self.tape
         if tape is None:
             return
@@ -107,13 +134,17 @@ class Recorder:
         self.formulas[layer] = call.formula
         # A copy: a view into a fused projection would keep the whole projection alive.
         tape.queries[layer] = call.query[0].clone(memory_format=torch.contiguous_format)
-        tape.keys[layer] = call.key[0]
+        tape.keys[layer], tape.values[layer] = call.key[0], call.value[0]
         starts = _starts(tape, call)
         if starts is None:
             self.unreadable[layer] = "its mask hides keys in the middle of the text"
         tape.starts[layer] = starts
         if tape.thorough:
-            tape.outputs[layer] = (call.value[0], output[0].clone())
+            tape.outputs[layer] = output[0].clone()
+        for switch in tape.switches.get(layer, ()):
+            rows = slice(None) if switch.row is None else switch.row
+            # The output belongs to this call alone, so writing to it changes what the model goes on with and no more.
+            output[rows, ..., switch.head, :] = 0 if switch.output is None else switch.output.to(output.dtype)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from model_runtime.moment import Ablate
 from model_runtime.records import Floats, Integers
 
 # Neighbouring chunks are joined up to this many tokens, the smaller into the larger, so that a text written token by
@@ -119,6 +120,8 @@ class Recording:
         chunks: What they left, in order.
         cache: The model's KV cache after the last token, None where the model works without one.
         keys: Per layer [key/value head, token, head width]: the cache's own tensors, None without attention.
+        values: Per layer [key/value head, token, value width], likewise.
+        interventions: What the model ran under.
         statistics: Per token.
         newest: [vocabulary] float32 logits after the last token, None where they have to be computed again.
         lens: The lens as far as it has been asked for.
@@ -128,6 +131,8 @@ class Recording:
     chunks: tuple[Chunk, ...]
     cache: DynamicCache | None
     keys: tuple[torch.Tensor | None, ...]
+    values: tuple[torch.Tensor | None, ...]
+    interventions: tuple[Ablate, ...]
     statistics: Statistics
     newest: torch.Tensor | None
     lens: LensRows | None = None
@@ -166,6 +171,8 @@ class Recording:
             tuple(kept),
             cache,
             tuple(None if key is None else key[:, :tokens] for key in self.keys),
+            tuple(None if value is None else value[:, :tokens] for value in self.values),
+            self.interventions,
             self.statistics.cut(tokens),
             None,
             self.lens and self.lens.cut(tokens),
@@ -174,6 +181,10 @@ class Recording:
     def queries(self, layer: int, head: int) -> torch.Tensor:
         """[token, head width] of one head of an attending layer, over the whole text."""
         return torch.cat([query[head] for chunk in self.chunks if (query := chunk.queries[layer]) is not None])
+
+    def layer_queries(self, layer: int) -> torch.Tensor:
+        """[head, token, head width] of all heads of an attending layer, over the whole text."""
+        return torch.cat([query for chunk in self.chunks if (query := chunk.queries[layer]) is not None], dim=1)
 
     def starts(self, layer: int) -> torch.Tensor:
         """[token] the first key that each token sees in a layer."""
@@ -201,7 +212,7 @@ class Recording:
 
     def storages(self) -> dict[int, int]:
         """The memory behind the tensors: address -> bytes. What recordings share has one address."""
-        tensors: list[torch.Tensor | None] = [*self.keys, self.newest]
+        tensors: list[torch.Tensor | None] = [*self.keys, *self.values, self.newest]
         for layer in self.cache.layers if self.cache is not None else ():
             tensors += [value for value in vars(layer).values() if isinstance(value, torch.Tensor)]
             for group in vars(layer).values():

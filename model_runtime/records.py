@@ -220,7 +220,7 @@ class Proof:
 
     Attributes:
         name: What was checked, in a few words.
-        feature: The part of the page that rests on it: "attention", "lens", "hidden" or "distribution".
+        feature: The part of the page that rests on it: "attention", "ablation", "lens", "hidden" or "distribution".
         passed: Whether it held.
         error: The largest difference found, relative to the quantity's largest value.
         bound: What the error had to stay under.

@@ -148,9 +148,9 @@ def _output_error(engine: Engine, tape: Tape) -> float:
     errors = []
     for layer in _attending(engine, tape):
         weights, _ = _weights(engine, tape, layer)
-        kept = tape.outputs[layer]
-        assert kept is not None  # the tape was thorough
-        values, output = kept
+        values, output = tape.values[layer], tape.outputs[layer]
+        assert values is not None  # the layer attended
+        assert output is not None  # the tape was thorough
         values = values.repeat_interleave(weights.shape[0] // values.shape[0], dim=0).float()
         errors.append(_error((weights @ values).transpose(0, 1), output))
     return max(errors)

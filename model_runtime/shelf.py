@@ -2,9 +2,11 @@
 
 from collections import OrderedDict
 
+from model_runtime.moment import Ablate
 from model_runtime.recording import Recording
 
 MOST = 32  # recordings, so that looking through them stays quick however small they are
+Key = tuple[tuple[int, ...], tuple[Ablate, ...]]  # ids, interventions
 
 
 class Shelf:
@@ -16,8 +18,8 @@ class Shelf:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._recordings: OrderedDict[tuple[int, ...], Recording] = OrderedDict()
-        self._storages: dict[tuple[int, ...], dict[int, int]] = {}
+        self._recordings: OrderedDict[Key, Recording] = OrderedDict()
+        self._storages: dict[Key, dict[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._recordings)
@@ -30,33 +32,36 @@ class Shelf:
             held.update(storages)
         return sum(held.values())
 
-    def find(self, ids: tuple[int, ...]) -> tuple[Recording | None, int]:
+    def find(self, ids: tuple[int, ...], interventions: tuple[Ablate, ...] = ()) -> tuple[Recording | None, int]:
         """The recording that is of most use for a text, and how many of its leading tokens it shares.
 
-        A recording that cannot be cut counts only where the text goes on from its end.
+        A recording under other interventions is of none. One that cannot be cut counts only where the text goes on
+        from its end.
         """
-        exact = self._recordings.get(ids)
+        exact = self._recordings.get((ids, interventions))
         if exact is not None:
-            self._recordings.move_to_end(ids)
+            self._recordings.move_to_end((ids, interventions))
             return exact, len(ids)
         best, length = None, 0
         for recording in reversed(self._recordings.values()):  # the most recent first, which wins among equals
+            if recording.interventions != interventions:
+                continue
             shared = recording.shared(ids)
             if not recording.cuttable and shared < len(recording.ids):
                 continue
             if shared > length:
                 best, length = recording, shared
         if best is not None:
-            self._recordings.move_to_end(best.ids)
+            self._recordings.move_to_end(_key(best))
         return best, length
 
     def put(self, recording: Recording) -> None:
         """Keeps a recording, drops those that are its beginnings, and the longest unused until the bound holds."""
         if recording.cuttable:  # then a beginning comes back from the longer one at no cost
-            for ids in [ids for ids in self._recordings if recording.ids[: len(ids)] == ids]:
-                self._drop(ids)
-        self._recordings[recording.ids] = recording
-        self._storages[recording.ids] = recording.storages()
+            for key in [key for key in self._recordings if _begins(recording, key)]:
+                self._drop(key)
+        self._recordings[_key(recording)] = recording
+        self._storages[_key(recording)] = recording.storages()
         while len(self) > MOST or (len(self) > 1 and self.nbytes > self.limit):
             self._drop(next(iter(self._recordings)))
 
@@ -65,5 +70,15 @@ class Shelf:
         self._recordings.clear()
         self._storages.clear()
 
-    def _drop(self, ids: tuple[int, ...]) -> None:
-        del self._recordings[ids], self._storages[ids]
+    def _drop(self, key: Key) -> None:
+        del self._recordings[key], self._storages[key]
+
+
+def _key(recording: Recording) -> Key:
+    return recording.ids, recording.interventions
+
+
+def _begins(recording: Recording, key: Key) -> bool:
+    """Whether a key is a beginning of a recording, or the whole of it."""
+    ids, interventions = key
+    return interventions == recording.interventions and recording.ids[: len(ids)] == ids

@@ -36,6 +36,7 @@ class Vocabulary:
     Attributes:
         size: How many ids the model gives a probability to; may exceed the tokenizer's.
         special_ids: The tokenizer's special tokens.
+        plain_ids: All ids that the tokenizer and the model know and that are not special, in order.
     """
 
     def __init__(self, tokenizer: Tokenizer, size: int) -> None:
@@ -46,6 +47,7 @@ class Vocabulary:
         self.size = size
         self.special_ids = frozenset(tokenizer.all_special_ids)
         self._pieces = {token: piece for piece, token in tokenizer.get_vocab().items()}
+        self.plain_ids = tuple(sorted(token for token in {*self._pieces} - self.special_ids if token < size))
         self._bytes: dict[int, bytes] = {}
         backend = getattr(tokenizer, "backend_tokenizer", None)
         description: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {}

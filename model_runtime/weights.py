@@ -27,6 +27,10 @@ class Formula:
     sinks: torch.Tensor | None
     window: int | None
 
+    def key_value_head(self, head: int) -> int:
+        """The key/value head that a query head reads."""
+        return head // (self.heads // self.key_value_heads)
+
 
 def softmax_with_sink(scores: torch.Tensor, sinks: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Softmax over keys beside an attention sink.

@@ -1,0 +1,110 @@
+"""Other ways to look at a map of attention: without the sink, and by words. Plain arithmetic on records."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_runtime.errors import OutOfRange
+from model_runtime.head_records import CombinedMap
+from model_runtime.records import AttentionMap, Floats, Integers, TokenTable
+
+Map = TypeVar("Map", AttentionMap, CombinedMap)
+# Letters from here on are written without spaces between words: CJK, kana, Hangul and their kin.
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR")
+
+
+def hide_sink(attention: Map, positions: Sequence[int]) -> Map:
+    """The map with some keys and the model's own sink taken out, and the rest of each row renormalised.
+
+    Args:
+        attention: A map whose rows and sinks sum to one; a "maximum" map is renormalised just the same.
+        positions: The keys to hide, such as the first token's.
+
+    Returns:
+        The same kind of map: hidden keys are 0 and not visible, the sink is 0, and `hidden` says how much of each row
+        was taken out. A row with nothing left is all zeros, and wholly hidden.
+
+    Raises:
+        OutOfRange: There is no such position.
+    """
+    if not len(positions):
+        return attention
+    hide = np.zeros(len(attention.weights), np.bool_)
+    for position in positions:
+        if not 0 <= position < len(hide):
+            raise OutOfRange(f"Position {position} does not exist; use 0 to {len(hide) - 1}.")
+        hide[position] = True
+    weights = np.where(hide, np.float32(0), attention.weights)
+    total = attention.weights.sum(1) + attention.sink
+    rest = weights.sum(1)
+    share = np.divide(rest, total, out=np.zeros_like(rest), where=total > 0)
+    return replace(
+        attention,
+        weights=_floats(weights / np.where(rest > 0, rest, 1)[:, None]),
+        visible=attention.visible & ~hide,
+        sink=np.zeros_like(attention.sink),
+        hidden=_floats(np.clip(1 - (1 if attention.hidden is None else 1 - attention.hidden) * share, 0, 1)),
+    )
+
+
+def _floats(values: NDArray[np.floating]) -> Floats:
+    return values.astype(np.float32)
+
+
+def merge_words(attention: Map, words: Integers) -> Map:
+    """The map over words instead of tokens: a word's rows are averaged, its columns summed.
+
+    Rows that summed to one thereby still do.
+
+    Args:
+        attention: A map over tokens.
+        words: [token] the index of each token's word, from 0, never falling; see `words_of`.
+
+    Raises:
+        OutOfRange: The words are not those of the map's tokens.
+    """
+    if len(words) != len(attention.weights):
+        raise OutOfRange(f"There are words for {len(words)} tokens, and the map has {len(attention.weights)}.")
+    starts = np.flatnonzero(np.diff(words, prepend=-1))
+    sizes = np.diff(starts, append=len(words)).astype(np.float32)
+    columns = np.add.reduceat(attention.weights, starts, axis=1)
+    return replace(
+        attention,
+        weights=_floats(np.add.reduceat(columns, starts, axis=0) / sizes[:, None]),
+        visible=np.logical_or.reduceat(np.logical_or.reduceat(attention.visible, starts, axis=1), starts, axis=0),
+        sink=_floats(np.add.reduceat(attention.sink, starts) / sizes),
+        hidden=None if attention.hidden is None else _floats(np.add.reduceat(attention.hidden, starts) / sizes),
+    )
+
+
+def words_of(tokens: TokenTable) -> Integers:
+    """[token] the index of each token's word, from 0, never falling.
+
+    A word begins with white space, at a special token and after one, where letters or digits meet other signs, and with
+    each letter of a script that is written without spaces. A token that goes on with a character begun before it stays
+    with it.
+    """
+    begins = np.zeros(len(tokens.ids), np.int64)
+    for index in range(1, len(begins)):
+        begins[index] = tokens.special[index] or tokens.special[index - 1] or _parts(tokens, index)
+    return np.cumsum(begins)
+
+
+def _parts(tokens: TokenTable, index: int) -> bool:
+    """Whether a word begins with a token, by the characters on both sides."""
+    own, before = tokens.bytes[index], tokens.bytes[index - 1]
+    if not own or not before or 0x80 <= own[0] < 0xC0:
+        return not own
+    first = own.decode("utf-8", errors="ignore")[:1]
+    last = before.decode("utf-8", errors="ignore")[-1:]
+    if not first or first.isspace():
+        return True
+    if not last or last.isspace():  # the white space was the word's beginning, unless it ended a line
+        return last in ("\n", "")
+    if unicodedata.name(first, "").startswith(UNSPACED):
+        return True
+    return (first.isalnum() or first == "_") != (last.isalnum() or last == "_")
