@@ -102,7 +102,7 @@ def test_hostile_text_is_only_text(page: Page) -> None:
     shown = "".join(tokens(page).all_text_contents()).replace("·", " ").replace("<s>", "")
     assert HOSTILE in shown
     ticks = page.locator("#attention-map .ts-figure[data-drawn] .xtick text")
-    expect(ticks).to_have_count(count(page))
+    expect(ticks).to_have_count(min(32, count(page)))
     page.get_by_role("tab", name="Layers").click()
     page.wait_for_selector("#lens .ts-figure[data-drawn]")
     step(page)

@@ -5,4 +5,5 @@ select.append(title, ...(props.value || []).map((name, index) => new Option(name
 select.addEventListener('change', () => {
   if (select.value !== '') trigger('pick', { index: Number(select.value) });
   select.value = '';
+  select.blur(); // so that the next arrow key steps
 });

@@ -1,11 +1,12 @@
 // The keyboard: Right steps, Left goes back, P plays and stops, Ctrl+Enter starts from the prompt.
 (() => {
-  // Keys belong to what has the focus where it uses them itself: text, numbers, choices, tabs.
-  const OWN_KEYS = 'input, textarea, select, [contenteditable="true"], [role="tab"], [role="listbox"], [role="slider"]';
+  // Keys belong to what has the focus where it uses them itself: text, numbers, choices. Gradio's tabs do not.
+  const OWN_KEYS = 'input, textarea, select, [contenteditable="true"], [role="listbox"], [role="slider"]';
 
   function onKey(event) {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
+      document.activeElement?.blur(); // so that the next arrow key steps
       // The text box hands its text over when it loses the focus or is typed in; a pause lets the last letter arrive.
       setTimeout(() => window.tokenscope.act('start'), 0);
       return;

@@ -1,7 +1,7 @@
 // The message line: notices, progress and errors as plain text, and a mark at the control that an error is about.
 const line = element.querySelector('.ts-message');
 const text = element.querySelector('.ts-message-text');
-const bar = element.querySelector('.ts-progress');
+const bar = element.querySelector('.ts-meter');
 let marked = null;
 
 function show({ kind, text: words, at, fraction }) {

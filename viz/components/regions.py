@@ -6,7 +6,7 @@ from viz.components.base import Drawn
 class Session(Drawn):
     """Holds the view and sends every action with it. Invisible.
 
-    Value: {"view": the view as JSON or None, "turn": counts answers, "more": whether further answers follow by
+    Value: {"view": the view as JSON or None, "turn": new with each answer, "more": whether further answers follow by
     themselves}. Events: `act`, `play`, `stop`, `load_model`, with {"name", "detail", "view"} as data.
     """
 

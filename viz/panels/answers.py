@@ -4,14 +4,16 @@ An answer names the outputs that change and gives their payloads; the page leave
 only the message changes: the page keeps its view.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
-from viz.panels import attention, header, layers, next_token, strip, transport
+from viz.panels import ablation, attention, header, layers, looking, next_token, sink, strip, transport
 from viz.panels.actions import ACTIONS, Outcome, Request, start
+from viz.panels.head_actions import HEAD_ACTIONS
 from viz.panels.models import Models
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View, whole
@@ -28,10 +30,29 @@ DRAWN: Final[dict[str, Callable[[Scene], Any]]] = {
     "decoding": transport.draw_decoding,
     "branches": transport.draw_branches,
     "next_token": next_token.draw,
+    "sink": sink.draw,
+    "off": ablation.draw_off,
     "attention": attention.draw,
+    "head_side": attention.draw_side,
+    "mosaic": attention.draw_mosaic,
+    "looking": looking.draw,
+    "ablation": ablation.draw,
     "layers": layers.draw,
 }
-_TABS: Final = {"attention", "layers"}
+# Which tab an output is part of; it is only drawn while that is open.
+_TAB_OF: Final = {
+    "attention": "attention",
+    "head_side": "attention",
+    "mosaic": "attention",
+    "looking": "looking",
+    "ablation": "ablation",
+    "layers": "layers",
+}
+# What an output depends on, where that is less than the whole view: it is not sent again while that stays the same.
+_DEPENDS: Final[dict[str, Callable[[View], object]]] = {
+    "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
+}
+_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS}
 # Which control an error is about, by its element id.
 _PLACES: Final[dict[str, str]] = {"start": "prompt", "append": "append", "decode": "decoding", "load": "model-picker"}
 # Seconds a played token stays at least: faster than this the eye cannot follow.
@@ -47,7 +68,6 @@ class Desk:
 
     def __init__(self, models: Models) -> None:
         self.models = models
-        self._turn = 0
 
     def open(self, saved: object, request: Request) -> Answer:
         """Opens the page: with the view it had before a reload if that still works, else with the first example."""
@@ -74,12 +94,13 @@ class Desk:
         """Answers one action."""
         try:
             view = _view_for(name, sent_view)
-            if name not in ACTIONS:
+            if name not in _ACTIONS:
                 raise BadMoment(f"The page asked for {name!r}, which does not exist. Reload the page.")
             model = self.models.of(view.moment) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))
-            return self._drawn(model, ACTIONS[name](model, view, request))
+            answer = self._drawn(model, _ACTIONS[name](model, view, request), before=view)
+            return {**answer, "tabs": answer["session"]["view"]["tab"]} if name == "open_head" else answer
         except TokenscopeError as error:
             return self.refuse(error, name, sent_view)
 
@@ -131,10 +152,14 @@ class Desk:
         message = {"kind": "progress", "text": text, "at": "", "fraction": fraction}
         return {"session": self._session(sent_view, more=True), "message": message}
 
-    def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False) -> Answer:
+    def _drawn(
+        self, model: "Model", outcome: Outcome, *, more: bool = False, before: View | None = None
+    ) -> Answer:
         began = time.perf_counter()
         scene = scene_of(model, outcome.view)
-        hidden = _TABS - {scene.view.tab}
+        hidden = {name for name, tab in _TAB_OF.items() if tab != scene.view.tab}
+        if before is not None:
+            hidden |= {name for name, part in _DEPENDS.items() if part(before) == part(scene.view)}
         payloads = {name: draw(scene) for name, draw in DRAWN.items() if name not in hidden}
         spent = (time.perf_counter() - began) * 1000
         message = {
@@ -156,9 +181,8 @@ class Desk:
         return {"session": self._session(sent_view, more=False), "message": message}
 
     def _session(self, view: object, *, more: bool) -> dict[str, Any]:
-        # Counted so that each answer differs from the one before: an equal value would not be noticed by the page.
-        self._turn += 1
-        return {"view": view, "turn": self._turn, "more": more}
+        # Each answer differs from every other, also across a restart: the page would not notice an equal value.
+        return {"view": view, "turn": secrets.token_hex(8), "more": more}
 
 
 _WELCOME: Final = (

@@ -103,8 +103,10 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
 
     opening = page.load(opened, [session, *typed], drawn, js=_OPEN, **quick)
     acting = session.act(acted, typed, drawn, **quick)
-    playing = session.play(played, controls.steps, drawn, show_progress="hidden", api_visibility="private")
-    loading = session.load_model(loaded, typed, drawn, show_progress="hidden", api_visibility="private")
+    # These tell how they go on, so they pass gradio's queue; several pages may do so at once.
+    long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
+    playing = session.play(played, controls.steps, drawn, **long)
+    loading = session.load_model(loaded, typed, drawn, **long)
     session.stop(None, cancels=[playing])
     for event in (opening, acting, playing, loading):
         event.failure(None, js=failed, queue=False, show_progress="hidden")
