@@ -5,13 +5,9 @@ colour blindness. What is masked or cut is grey and never the zero of a scale.
 """
 
 import json
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 Theme = Literal["light", "dark"]
-
-# How a weight from 0 to 1 finds its place on the sequential scale; `scales.js` computes it.
-Transfer = Literal["linear", "sqrt", "log"]
-TRANSFERS: Final[tuple[Transfer, ...]] = get_args(Transfer)
 
 # Amounts from 0 to 1, evenly spaced. Zero is close to the page, so that what matters stands out, but it is not the grey
 # of masked cells.
@@ -20,13 +16,7 @@ SEQUENTIAL: Final[dict[Theme, tuple[str, ...]]] = {
     "dark": ("#0f141c", "#1c3050", "#2c548c", "#4a83cc", "#8ab8f2", "#e3efff"),
 }
 
-# Differences from -1 to 1 around a real zero: orange for less, blue for more.
-DIVERGING: Final[dict[Theme, tuple[str, ...]]] = {
-    "light": ("#8a3a00", "#d9823b", "#f6d9bd", "#f7f7f9", "#c3d6f2", "#4f7dcc", "#0b2a5e"),
-    "dark": ("#ffc48f", "#d07a33", "#5c3618", "#14171d", "#20406f", "#4a83cc", "#d3e5ff"),
-}
-
-# Amounts again, for the background of text: it ends early, so that the ink stays readable on every shade.
+# The same for the background of text: it ends early, so that the ink stays readable on every shade.
 TINT: Final[dict[Theme, tuple[str, ...]]] = {
     "light": ("#ffffff", "#dbe6f8", "#aac4ee"),
     "dark": ("#16181d", "#1d3354", "#2b5694"),
@@ -80,5 +70,5 @@ def style_sheet() -> str:
 
 def script() -> str:
     """Returns the JavaScript that gives the page's own drawings the same scales as the style sheet."""
-    scales = {"sequential": SEQUENTIAL, "diverging": DIVERGING, "tint": TINT, "variables": _VARIABLES}
+    scales = {"sequential": SEQUENTIAL, "tint": TINT, "variables": _VARIABLES}
     return f"window.tokenscopeColours = {json.dumps(scales)};"

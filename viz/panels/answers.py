@@ -11,9 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
-from viz.panels import ablation, attention, header, layers, looking, next_token, sink, strip, transport
+from viz.panels import attention, header, layers, next_token, strip, transport
 from viz.panels.actions import ACTIONS, Outcome, Request, start
-from viz.panels.head_actions import HEAD_ACTIONS
 from viz.panels.models import Models
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View, whole
@@ -30,29 +29,10 @@ DRAWN: Final[dict[str, Callable[[Scene], Any]]] = {
     "decoding": transport.draw_decoding,
     "branches": transport.draw_branches,
     "next_token": next_token.draw,
-    "sink": sink.draw,
-    "off": ablation.draw_off,
     "attention": attention.draw,
-    "head_side": attention.draw_side,
-    "mosaic": attention.draw_mosaic,
-    "looking": looking.draw,
-    "ablation": ablation.draw,
     "layers": layers.draw,
 }
-# Which tab an output is part of; it is only drawn while that is open.
-_TAB_OF: Final = {
-    "attention": "attention",
-    "head_side": "attention",
-    "mosaic": "attention",
-    "looking": "looking",
-    "ablation": "ablation",
-    "layers": "layers",
-}
-# What an output depends on, where that is less than the whole view: it is not sent again while that stays the same.
-_DEPENDS: Final[dict[str, Callable[[View], object]]] = {
-    "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
-}
-_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS}
+_TABS: Final = {"attention", "layers"}
 # Which control an error is about, by its element id.
 _PLACES: Final[dict[str, str]] = {"start": "prompt", "append": "append", "decode": "decoding", "load": "model-picker"}
 # Seconds a played token stays at least: faster than this the eye cannot follow.
@@ -94,13 +74,12 @@ class Desk:
         """Answers one action."""
         try:
             view = _view_for(name, sent_view)
-            if name not in _ACTIONS:
+            if name not in ACTIONS:
                 raise BadMoment(f"The page asked for {name!r}, which does not exist. Reload the page.")
             model = self.models.of(view.moment) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))
-            answer = self._drawn(model, _ACTIONS[name](model, view, request), before=view)
-            return {**answer, "tabs": answer["session"]["view"]["tab"]} if name == "open_head" else answer
+            return self._drawn(model, ACTIONS[name](model, view, request))
         except TokenscopeError as error:
             return self.refuse(error, name, sent_view)
 
@@ -152,14 +131,10 @@ class Desk:
         message = {"kind": "progress", "text": text, "at": "", "fraction": fraction}
         return {"session": self._session(sent_view, more=True), "message": message}
 
-    def _drawn(
-        self, model: "Model", outcome: Outcome, *, more: bool = False, before: View | None = None
-    ) -> Answer:
+    def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False) -> Answer:
         began = time.perf_counter()
         scene = scene_of(model, outcome.view)
-        hidden = {name for name, tab in _TAB_OF.items() if tab != scene.view.tab}
-        if before is not None:
-            hidden |= {name for name, part in _DEPENDS.items() if part(before) == part(scene.view)}
+        hidden = _TABS - {scene.view.tab}
         payloads = {name: draw(scene) for name, draw in DRAWN.items() if name not in hidden}
         spent = (time.perf_counter() - began) * 1000
         message = {
