@@ -74,7 +74,7 @@ class HeadTable:
     def __post_init__(self) -> None:
         grid = self.key_value_head.shape
         seal(self, label=grid, ablated=grid, windows=grid[:1])
-        for name, values in {**self.measures, **self.decided_on}.items():
+        for name, values in [*self.measures.items(), *self.decided_on.items()]:
             values.flags.writeable = False
             if values.shape != grid:
                 raise ValueError(f"measure {name} has shape {values.shape}; the record calls for {grid}")

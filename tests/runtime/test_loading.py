@@ -73,7 +73,7 @@ def test_importing_the_package_is_light():
 
 def test_public_names_are_pinned():
     names = """
-        AblationScan AttentionMap BadDecoding BadMoment CATALOGUE CombinedMap ContextFull Decoding Distribution
+        Ablate AblationScan AttentionMap BadDecoding BadMoment CATALOGUE CombinedMap ContextFull Decoding Distribution
         EmptyPrompt FeatureUnavailable FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic HeadPairs
         HeadRanking HeadSimilarity HeadTable InputError InsideHead LensGrid Library Model ModelCard ModelError
         ModelNotFound ModelTooLarge ModelUnsupported Moment NoChatTemplate Offer OutOfRange Proof TextEnded
