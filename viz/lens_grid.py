@@ -26,7 +26,8 @@ def lens_figure(lens: LensGrid, labels: list[str], window: Window, cursor: int) 
         top.
     """
     part = slice(window.start, window.stop)
-    written = {token: plotly_text(visible(text), _CELL_CHARACTERS) for token, text in lens.vocabulary.items()}
+    shown = np.unique(lens.ids[:, part]).tolist()
+    written = {token: plotly_text(visible(lens.vocabulary[token]), _CELL_CHARACTERS) for token in shown}
     streams = lens.ids.shape[0]
     column = cursor - window.start
     return {
