@@ -88,23 +88,28 @@ def words_of(tokens: TokenTable) -> Integers:
     each letter of a script that is written without spaces. A token that goes on with a character begun before it stays
     with it.
     """
+    text = b"".join(tokens.bytes)  # characters may be split over tokens
+    offsets = np.cumsum([0, *map(len, tokens.bytes)])
     begins = np.zeros(len(tokens.ids), np.int64)
     for index in range(1, len(begins)):
-        begins[index] = tokens.special[index] or tokens.special[index - 1] or _parts(tokens, index)
+        special = tokens.special[index] or tokens.special[index - 1] or not tokens.bytes[index]
+        begins[index] = special or _parts(text, int(offsets[index]))
     return np.cumsum(begins)
 
 
-def _parts(tokens: TokenTable, index: int) -> bool:
-    """Whether a word begins with a token, by the characters on both sides."""
-    own, before = tokens.bytes[index], tokens.bytes[index - 1]
-    if not own or not before or 0x80 <= own[0] < 0xC0:
-        return not own
-    first = own.decode("utf-8", errors="ignore")[:1]
-    last = before.decode("utf-8", errors="ignore")[-1:]
-    if not first or first.isspace():
+def _parts(text: bytes, offset: int) -> bool:
+    """Whether a word begins at a place in a text, by the characters on both sides."""
+    if 0x80 <= text[offset] < 0xC0:  # in the middle of a character
+        return False
+    start = offset - 1
+    while start > 0 and 0x80 <= text[start] < 0xC0:
+        start -= 1
+    first = text[offset : offset + 4].decode("utf-8", errors="ignore")[:1]
+    last = text[max(0, start) : offset].decode("utf-8", errors="ignore")[-1:]
+    if not first or not last or first.isspace():
         return True
-    if not last or last.isspace():  # the white space was the word's beginning, unless it ended a line
-        return last in ("\n", "")
+    if last.isspace():  # the white space was the word's beginning, unless it ended a line
+        return last == "\n"
     if unicodedata.name(first, "").startswith(UNSPACED):
         return True
     return (first.isalnum() or first == "_") != (last.isalnum() or last == "_")

@@ -57,7 +57,7 @@ def inside_head(
         softcap=formula.softcap,
         score=_plain(score),
         visible=visible.cpu().numpy(),
-        sink_score=None if sinks is None else float(sinks[0]),
+        sink_score=None if sinks is None else float(sinks.detach()[0]),
         sink=float(sink[0, 0]),
         weights=_plain(weights[0, 0]),
         values=_plain(value),
