@@ -1,28 +1,42 @@
 """One head's attention as a heatmap: queries down, keys across."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from model_runtime.records import AttentionMap
+from model_runtime.head_records import CombinedMap
+from model_runtime.records import AttentionMap, Floats
+from viz.colours import Transfer
 from viz.labels import plotly_text
-from viz.payload import pack
+from viz.payload import TypedArray, pack
 from viz.token_strip import Measure
+from viz.units import Units
 from viz.window import Window
 
+# Beyond this many rows the cells are drawn as one image: as exact, and many times faster.
+MOST_CELLS: Final = 256
 
-def attention_figure(attention: AttentionMap, labels: list[str], window: Window, cursor: int) -> dict[str, Any]:
+
+def attention_figure(
+    attention: AttentionMap | CombinedMap,
+    labels: list[str],
+    window: Window,
+    cursor: int,
+    colour: Transfer = "linear",
+) -> dict[str, Any]:
     """Draws the weights of one head inside a window.
 
     Args:
         attention: The head.
-        labels: [token] visible labels of the whole text.
-        window: The tokens to draw, as queries and as keys.
-        cursor: The query whose row is marked.
+        labels: [row] visible labels of the whole map: of tokens, or of words where it is merged.
+        window: The rows to draw, as queries and as keys.
+        cursor: The row that is marked.
+        colour: How weights become colours.
 
     Returns:
-        A plotly figure without colours, which the page adds for light or dark. `z` are the exact float32 weights;
-        masked cells are NaN, so that the background shows and no colour of the scale stands for them.
+        A plotly figure without colours, which the page adds for light or dark. Its weights are exact float32: `z` of a
+        heatmap, or in a large window the lower triangle row by row, from which the page paints an image. Masked cells
+        are NaN, so that the background shows and no colour of the scale stands for them.
     """
     part = slice(window.start, window.stop)
     weights = np.where(attention.visible[part, part], attention.weights[part, part], np.float32(np.nan))
@@ -31,19 +45,7 @@ def attention_figure(attention: AttentionMap, labels: list[str], window: Window,
     ticks = {"tickmode": "array", "tickvals": positions, "ticktext": names, "showgrid": False, "zeroline": False}
     row = cursor - window.start
     return {
-        "data": [
-            {
-                "type": "heatmap",
-                "z": pack(weights.astype(np.float32)),
-                "zmin": 0.0,
-                "zmax": 1.0,
-                "hoverinfo": "none",
-                "showscale": False,
-                "xgap": 1 if window.size <= 64 else 0,
-                "ygap": 1 if window.size <= 64 else 0,
-                "meta": {"scale": "sequential"},
-            }
-        ],
+        "data": [_cells(weights.astype(np.float32), colour)],
         "layout": {
             "xaxis": {**ticks, "range": [-0.5, window.size - 0.5], "side": "top", "tickangle": -90},
             "yaxis": {**ticks, "range": [window.size - 0.5, -0.5]},
@@ -52,28 +54,47 @@ def attention_figure(attention: AttentionMap, labels: list[str], window: Window,
     }
 
 
-def attention_payload(attention: AttentionMap, labels: list[str], window: Window, cursor: int) -> dict[str, Any]:
-    """Turns one head into the payload of `AttentionView`: the figure, and what the panel says beside it.
+def attention_payload(
+    attention: AttentionMap, units: Units, window: Window, cursor: int, colour: Transfer = "linear"
+) -> dict[str, Any]:
+    """Turns one head into the payload of `AttentionView`: the figure, and what hovering and the caption say.
 
     Args:
-        attention: The head.
-        labels: [token] visible labels of the whole text.
-        window: The tokens to draw.
-        cursor: The selected query; `row` holds its exact weights over the whole text.
+        attention: The head, over the units.
+        units: The tokens or words that its rows stand for.
+        window: The units to draw.
+        cursor: The unit of the selected query.
+        colour: How weights become colours.
     """
     part = slice(window.start, window.stop)
     outside = attention.weights[part, : window.start].sum(axis=1, dtype=np.float64).astype(np.float32)
     return {
-        "figure": attention_figure(attention, labels, window, cursor),
-        "labels": labels,
+        "figure": attention_figure(attention, units.labels, window, cursor, colour),
+        "labels": units.labels[part],
+        "last": pack(units.last[part]),
+        "units": units.name,
         "start": window.start,
         "cursor": cursor,
         "layer": attention.layer,
         "head": attention.head,
-        "row": pack(attention.weights[cursor, : cursor + 1]),
+        "colour": colour,
         "outside": pack(outside),
         "sink": pack(attention.sink[part]),
-        "shown": window.describe(),
+        "hidden": hidden_share(attention, cursor),
+        "shown": window.describe(units.name),
+    }
+
+
+def looks_at_payload(attention: AttentionMap, units: Units, cursor: int) -> dict[str, Any]:
+    """Turns the selected row of one head into the payload of `HeadSide`: exact weights over the whole text."""
+    return {
+        "row": pack(attention.weights[cursor, : cursor + 1]),
+        "labels": units.labels[: cursor + 1],
+        "last": pack(units.last[: cursor + 1]),
+        "cursor": int(units.last[cursor]),
+        "layer": attention.layer,
+        "head": attention.head,
+        "hidden": hidden_share(attention, cursor),
         "facts": _facts(attention),
     }
 
@@ -81,7 +102,41 @@ def attention_payload(attention: AttentionMap, labels: list[str], window: Window
 def attention_measure(attention: AttentionMap, cursor: int) -> Measure:
     """Returns how much the selected token attends to each token, for shading the strip. NaN where it cannot look."""
     weights = np.where(attention.visible[cursor], attention.weights[cursor], np.float32(np.nan)).astype(np.float32)
-    return Measure(weights, f"attention from the selected token, L{attention.layer} H{attention.head}", "", 1.0)
+    hidden = hidden_share(attention, cursor)
+    told = "" if hidden is None else f", without the {100 * hidden['row']:.1f} % that are hidden"
+    return Measure(weights, f"attention from the selected token, L{attention.layer} H{attention.head}{told}", "", 1.0)
+
+
+def hidden_share(attention: AttentionMap | CombinedMap, cursor: int) -> dict[str, float] | None:
+    """Returns how much of the selected row, and of all rows on average, was hidden, 0 to 1; None for nothing."""
+    if attention.hidden is None:
+        return None
+    return {"row": float(attention.hidden[cursor]), "mean": float(attention.hidden.mean(dtype=np.float64))}
+
+
+def lower_triangle(weights: Floats) -> TypedArray:
+    """Packs the lower triangle of a square [query, key] row by row: what a causal model can see."""
+    return pack(weights[np.tril_indices(len(weights))])
+
+
+def _cells(weights: Floats, colour: Transfer) -> dict[str, Any]:
+    """The trace of a figure: a heatmap, or what the page paints an image from."""
+    size = len(weights)
+    meta = {"scale": "sequential", "colour": colour}
+    if size > MOST_CELLS:
+        return {"type": "image", "meta": {**meta, "size": size, "triangle": lower_triangle(weights)}}
+    gap = 1 if size <= 64 else 0
+    return {
+        "type": "heatmap",
+        "z": pack(weights),
+        "zmin": 0.0,
+        "zmax": 1.0,
+        "hoverinfo": "none",
+        "showscale": False,
+        "xgap": gap,
+        "ygap": gap,
+        "meta": meta,
+    }
 
 
 def _facts(attention: AttentionMap) -> str:

@@ -5,9 +5,13 @@ colour blindness. What is masked or cut is grey and never the zero of a scale.
 """
 
 import json
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Theme = Literal["light", "dark"]
+
+# How a weight from 0 to 1 finds its place on the sequential scale; `scales.js` computes it.
+Transfer = Literal["linear", "sqrt", "log"]
+TRANSFERS: Final[tuple[Transfer, ...]] = get_args(Transfer)
 
 # Amounts from 0 to 1, evenly spaced. Zero is close to the page, so that what matters stands out, but it is not the grey
 # of masked cells.
@@ -16,7 +20,20 @@ SEQUENTIAL: Final[dict[Theme, tuple[str, ...]]] = {
     "dark": ("#0f141c", "#1c3050", "#2c548c", "#4a83cc", "#8ab8f2", "#e3efff"),
 }
 
-# The same for the background of text: it ends early, so that the ink stays readable on every shade.
+# Differences from -1 to 1 around a real zero: orange for less, blue for more.
+DIVERGING: Final[dict[Theme, tuple[str, ...]]] = {
+    "light": ("#8a3a00", "#d9823b", "#f6d9bd", "#f7f7f9", "#c3d6f2", "#4f7dcc", "#0b2a5e"),
+    "dark": ("#ffc48f", "#d07a33", "#5c3618", "#14171d", "#20406f", "#4a83cc", "#d3e5ff"),
+}
+
+# Kinds, such as the labels of heads, in no order; the last is for none of them. Told apart with every common colour
+# blindness, and drawn with a shape of their own besides.
+CATEGORIES: Final[dict[Theme, tuple[str, ...]]] = {
+    "light": ("#0072b2", "#cc79a7", "#5c5c66", "#d55e00", "#009e73", "#b38600", "#56b4e9", "#7a4ea3", "#d4d4da"),
+    "dark": ("#4fa3e0", "#e59bc4", "#a5a7b2", "#ff8b3d", "#2fc79b", "#f0c93a", "#9bd4f5", "#b592d8", "#45464f"),
+}
+
+# Amounts again, for the background of text: it ends early, so that the ink stays readable on every shade.
 TINT: Final[dict[Theme, tuple[str, ...]]] = {
     "light": ("#ffffff", "#dbe6f8", "#aac4ee"),
     "dark": ("#16181d", "#1d3354", "#2b5694"),
@@ -70,5 +87,6 @@ def style_sheet() -> str:
 
 def script() -> str:
     """Returns the JavaScript that gives the page's own drawings the same scales as the style sheet."""
-    scales = {"sequential": SEQUENTIAL, "tint": TINT, "variables": _VARIABLES}
+    scales = {"sequential": SEQUENTIAL, "diverging": DIVERGING, "categories": CATEGORIES, "tint": TINT}
+    scales |= {"variables": _VARIABLES}
     return f"window.tokenscopeColours = {json.dumps(scales)};"

@@ -21,11 +21,11 @@ class Window:
         """Whether tokens are left out."""
         return self.size < self.total
 
-    def describe(self) -> str:
+    def describe(self, units: str = "tokens") -> str:
         """Says what is shown, with positions counted as everywhere on the page (from 0)."""
         if not self.cut:
-            return f"all {self.total} tokens"
-        return f"tokens {self.start} to {self.stop - 1} of {self.total}"
+            return f"all {self.total} {units}"
+        return f"{units} {self.start} to {self.stop - 1} of {self.total}"
 
 
 def window_to(cursor: int, total: int, size: int) -> Window:

@@ -15,14 +15,14 @@ def test_a_click_on_a_token_moves_every_panel(page: Page) -> None:
     tokens(page).nth(2).click()
     expect(title).not_to_have_text(str(before))
     assert cursor(page) == 2
-    expect(page.locator("#attention-map .ts-looks")).to_contain_text("(2)")
+    expect(page.locator("#head-side .ts-looks")).to_contain_text("(2)")
 
 
 def test_layer_and_head(page: Page) -> None:
-    page.click("#attention-map [data-name=layer] [data-by='1']")
+    page.click("#head-side [data-name=layer] [data-by='1']")
     expect(page.locator(FIGURE)).to_have_attribute("data-layer", "1")
-    page.click("#attention-map [data-name=head] [data-by='1']")
-    page.click("#attention-map [data-name=head] [data-by='1']")
+    page.click("#head-side [data-name=head] [data-by='1']")
+    page.click("#head-side [data-name=head] [data-by='1']")
     expect(page.locator(FIGURE)).to_have_attribute("data-head", "2")
     expect(page.locator(FIGURE)).to_have_attribute("data-layer", "1")
     page.locator("#attention-head").focus()

@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests.viz import records_by_hand as records
-from viz.attention_map import attention_figure, attention_measure, attention_payload
+from viz.attention_map import attention_figure, attention_measure, attention_payload, looks_at_payload
 from viz.lens_grid import lens_payload, stream_names
 from viz.next_token import next_token_chart
 from viz.payload import pack, unpack
 from viz.token_strip import SHADES, labels_of, token_strip
+from viz.units import tokens_as_units
 from viz.window import Window, window_to
 
 LABELS = labels_of(records.tokens())
+UNITS = tokens_as_units(LABELS)
 WHOLE = Window(0, 6, 6)
 
 
@@ -103,12 +105,17 @@ class TestAttention:
 
     def test_a_window_says_what_lies_outside(self) -> None:
         record = records.attention()
-        payload = attention_payload(record, LABELS, Window(3, 6, 6), 5)
+        payload = attention_payload(record, UNITS, Window(3, 6, 6), 5)
         cells = unpack(payload["figure"]["data"][0]["z"])
         assert np.nansum(cells, axis=1) + unpack(payload["outside"]) == pytest.approx(1, abs=1e-6)
-        assert unpack(payload["row"]).tolist() == record.weights[5].tolist()
-        assert "bfloat16" in payload["facts"]
-        assert "window of 4" in payload["facts"]
+
+    def test_the_selected_row_is_exact_and_the_facts_are_the_records(self) -> None:
+        record = records.attention()
+        side = looks_at_payload(record, UNITS, 4)
+        assert unpack(side["row"]).tolist() == record.weights[4, :5].tolist()
+        assert side["cursor"] == 4
+        assert "bfloat16" in side["facts"]
+        assert "window of 4" in side["facts"]
 
     def test_labels_pass_the_door(self) -> None:
         axis = attention_figure(records.attention(), LABELS, WHOLE, 5)["layout"]["xaxis"]
@@ -132,6 +139,6 @@ class TestLens:
 
 def test_payloads_are_json() -> None:
     json.dumps(lens_payload(records.lens(), LABELS, WHOLE, 5))
-    json.dumps(attention_payload(records.attention(), LABELS, WHOLE, 5))
+    json.dumps(attention_payload(records.attention(), UNITS, WHOLE, 5))
     json.dumps(next_token_chart(records.distribution(), "x", greedy=True))
     json.dumps(token_strip(records.tokens(), LABELS, 0, "surprisal", 100), allow_nan=False)

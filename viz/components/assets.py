@@ -11,8 +11,26 @@ from viz import colours
 _HERE: Final = Path(__file__).resolve().parent
 PLOTLY: Final = Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
 
-_SHARED_SCRIPTS: Final = ("tokenscope.js", "figure.js", "keys.js")
-_STYLES: Final = ("page.css", "token_strip.css", "next_token.css", "figure.css")
+_SHARED_SCRIPTS: Final = (
+    "tokenscope.js",
+    "scales.js",
+    "head_grid.js",
+    "cells.js",
+    "head_map.js",
+    "figure.js",
+    "keys.js",
+)
+_STYLES: Final = (
+    "page.css",
+    "token_strip.css",
+    "next_token.css",
+    "figure.css",
+    "heads.css",
+    "compare.css",
+    "head_table.css",
+    "inside.css",
+    "bertviz.css",
+)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The components that draw what the model computed: token strip, next-token chart, attention, logit lens."""
+"""The components that draw what the model computed: token strip, next-token chart, logit lens."""
 
 from viz.components.base import Drawn
 
@@ -13,12 +13,6 @@ class NextTokenChart(Drawn):
     """The next-token distribution at the cursor. Value: what `viz.next_token.next_token_chart` returns."""
 
     files = "next_token"
-
-
-class AttentionView(Drawn):
-    """One head's attention. Value: what `viz.attention_map.attention_payload` returns, with the model's counts."""
-
-    files = "attention"
 
 
 class LensView(Drawn):

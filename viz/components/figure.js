@@ -18,37 +18,52 @@ window.tokenscope.figure = (() => {
   const CONFIG = { displayModeBar: false, doubleClick: false, scrollZoom: false, responsive: false };
   const MONO = 'ui-monospace, "Cascadia Mono", "SF Mono", Menlo, "DejaVu Sans Mono", monospace';
 
-  function themed(figure, size) {
+  // What a drag cut out, on both axes; null for all.
+  function zoomed(layout, zoom, revision) {
+    if (!zoom || zoom.revision !== revision) return layout;
+    return { ...layout, xaxis: { ...layout.xaxis, range: zoom.x }, yaxis: { ...layout.yaxis, range: zoom.y } };
+  }
+
+  function themed(figure, size, zooms) {
     const { colours, theme } = window.tokenscope;
     const names = colours.variables[theme()];
-    const scale = colours.sequential[theme()];
     const data = structuredClone(figure.data); // plotly decodes arrays in place; the value must stay as it came
     for (const trace of data) {
-      trace.colorscale = scale.map((colour, index) => [index / (scale.length - 1), colour]);
+      const { scale = 'sequential', colour = 'linear', size: side, triangle } = trace.meta || {};
+      if (trace.type === 'image') {
+        trace.source = window.tokenscope.triangleImage(window.tokenscope.decode(triangle), side, scale, colour);
+        delete trace.meta;
+      } else trace.colorscale = window.tokenscope.colorscale(scale, colour);
     }
     const layout = structuredClone(figure.layout);
     const { ticks = {}, ...box } = size;
-    const axis = { color: names.quiet, linecolor: names.line, ticklen: 3, tickcolor: names.line, fixedrange: true };
+    const axis = { color: names.quiet, linecolor: names.line, ticklen: 3, tickcolor: names.line, fixedrange: !zooms };
     return {
       data,
       layout: {
         ...layout,
         ...box,
-        xaxis: { ...layout.xaxis, ...axis, ...ticks },
-        yaxis: { ...layout.yaxis, ...axis, ...ticks },
+        xaxis: { ...layout.xaxis, ...axis, ...ticks, ...size.xaxis },
+        yaxis: { ...layout.yaxis, ...axis, ...ticks, ...size.yaxis },
         shapes: (layout.shapes || []).map((shape) => ({ ...shape, line: { ...shape.line, color: names.accent } })),
         paper_bgcolor: 'rgba(0,0,0,0)',
         plot_bgcolor: names.masked,
         font: { family: MONO, size: 11, color: names.ink },
-        dragmode: false,
+        dragmode: zooms ? 'zoom' : false,
         hovermode: 'closest',
         autosize: false,
       },
     };
   }
 
-  // sizeOf() returns { width, height, margin, ticks: changes to both axes }. onPick and onHover get { x, y } in cells, and the mouse event.
-  return function figure(host, { sizeOf, onPick, onHover }) {
+  // sizeOf(zoom) returns { width, height, margin, ticks: changes to both axes, xaxis, yaxis: to one }; zoom is { x, y }, the ranges that a drag
+  // cut out, or null. onPick and onHover get { x, y } in cells, and the mouse event. With onZoom a drag zooms, a double
+  // click shows all again, and a zoom is kept while figures of the same revision are drawn.
+  return function figure(host, { sizeOf, onPick, onHover, onZoom }) {
+    // A finger that drags scrolls the page.
+    const zooms = Boolean(onZoom) && window.matchMedia('(pointer: fine)').matches;
+    let zoom = null;
+    let revision = '';
     let shown = null;
     let scheduled = false;
     let rest = 0; // when the next drawing may begin
@@ -58,7 +73,7 @@ window.tokenscope.figure = (() => {
       scheduled = false;
       if (!shown || !host.offsetParent) return; // hidden: the observer below draws when it appears
       const Plotly = await plotly();
-      const { data, layout } = themed(shown, sizeOf());
+      const { data, layout } = themed({ ...shown, layout: zoomed(shown.layout, zoom, revision) }, sizeOf(zoom), zooms);
       const began = performance.now();
       await Plotly.react(host, data, layout, CONFIG);
       // At most half of the time goes to pictures: while a key is held, the text must not wait for them.
@@ -69,6 +84,23 @@ window.tokenscope.figure = (() => {
       host.on('plotly_click', (event) => onPick(event.points[0], event.event));
       host.on('plotly_hover', (event) => onHover(event.points[0], event.event));
       host.on('plotly_unhover', window.tokenscope.hideTip);
+      host.on('plotly_relayout', cutOut);
+      host.on('plotly_doubleclick', showAll);
+    }
+
+    function cutOut(change) {
+      if (!zooms || !('xaxis.range[0]' in change || 'yaxis.range[0]' in change)) return;
+      const { xaxis, yaxis } = host.layout;
+      zoom = { revision, x: [...xaxis.range], y: [...yaxis.range] };
+      onZoom(zoom);
+      schedule(); // the names of the cells that are left get more room
+    }
+
+    function showAll() {
+      if (!zoom) return;
+      zoom = null;
+      onZoom(null);
+      schedule();
     }
 
     // After the frame in which the answer's text appears: the strip and the bars must not wait for a picture.
@@ -81,10 +113,13 @@ window.tokenscope.figure = (() => {
     new ResizeObserver(schedule).observe(host.parentElement);
     window.tokenscope.onTheme(schedule);
     return {
-      draw(newFigure) {
+      draw(newFigure, newRevision = '') {
+        if (zoom && zoom.revision !== newRevision) showAll();
+        revision = newRevision;
         shown = newFigure;
         schedule();
       },
+      showAll,
     };
   };
 })();

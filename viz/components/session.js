@@ -5,6 +5,7 @@ tokenscope.connect({
   send(action) {
     const detail = { name: action.name, detail: action.detail, view: props.value?.view ?? null };
     if (action.name === 'play') trigger('play', detail);
+    else if (action.name === 'scan') trigger('scan', detail);
     else if (action.name === 'load') trigger('load_model', detail);
     else trigger('act', detail);
   },
@@ -19,7 +20,10 @@ tokenscope.connect({
 watch('value', () => {
   const value = props.value;
   if (!value) return;
-  if (value.view) tokenscope.save(value.view);
+  if (value.view) {
+    tokenscope.save(value.view);
+    tokenscope.viewed(value.view);
+  }
   document.body.dataset.turn = value.turn;
   tokenscope.answered(value.more);
 });

@@ -29,11 +29,12 @@ function write(button, label) {
   }));
 }
 
-function classesOf(position, newlines, special) {
+function classesOf(position, newlines, special, keys) {
   const names = ['ts-token', position < payload.prompt_length ? 'ts-prompt' : 'ts-written'];
   if (special.has(position)) names.push('ts-special');
   if (newlines.has(position)) names.push('ts-newline');
   if (position === payload.cursor) names.push('ts-cursor');
+  if (keys.has(position)) names.push('ts-asked');
   return names.join(' ');
 }
 
@@ -42,10 +43,10 @@ function shadeOf(position) {
   return Number.isNaN(value) || value === undefined ? '' : tokenscope.tint(value / payload.legend.top);
 }
 
-function drawToken(position, newlines, special) {
+function drawToken(position, newlines, special, keys) {
   const token = (drawn[position] ||= makeToken(position));
   const label = payload.labels[position];
-  const classes = classesOf(position, newlines, special);
+  const classes = classesOf(position, newlines, special, keys);
   const shade = shadeOf(position);
   if (token.label !== label) write(token.button, (token.label = label));
   if (token.classes !== classes) {
@@ -87,9 +88,10 @@ function draw() {
     .map((name) => [name, payload[name] && tokenscope.decode(payload[name])]));
   const newlines = new Set(payload.newlines);
   const special = new Set(payload.special);
+  const keys = new Set(payload.keys);
   const focused = strip.contains(document.activeElement);
   while (drawn.length > payload.labels.length) drawn.pop().unit.remove();
-  for (let position = 0; position < payload.labels.length; position += 1) drawToken(position, newlines, special);
+  for (let position = 0; position < payload.labels.length; position += 1) drawToken(position, newlines, special, keys);
   drawLegend();
   keepInSight();
   if (focused) drawn[payload.cursor]?.button.focus({ preventScroll: true });
@@ -114,12 +116,17 @@ const positionOf = (target) => target.closest?.('[data-position]')?.dataset.posi
 
 strip.addEventListener('click', (event) => {
   const position = positionOf(event.target);
-  if (position !== undefined) tokenscope.act('cursor', { position: Number(position) });
+  // With Shift: is this a token that "which head looks at this?" asks about.
+  if (position !== undefined) tokenscope.act(event.shiftKey ? 'key' : 'cursor', { position: Number(position) });
 });
 
 // Left and Right step everywhere on the page, so inside the strip Up and Down walk, Home and End jump.
 strip.addEventListener('keydown', (event) => {
   const last = payload.labels.length - 1;
+  if ((event.key === 'k' || event.key === 'K') && !event.ctrlKey && !event.metaKey) {
+    tokenscope.act('key', { position: payload.cursor });
+    return;
+  }
   const moves = { ArrowUp: payload.cursor - 1, ArrowDown: payload.cursor + 1, Home: 0, End: last };
   if (!(event.key in moves)) return;
   event.preventDefault();

@@ -6,11 +6,14 @@ window.tokenscope = (() => {
   // Everything a user does is an action { name, detail }. One is under way at a time: the next is sent when the answer
   // has arrived, with the view that the answer brought. So nothing is skipped, doubled or computed from a stale view.
   const MOST_WAITING = 50;
-  const ABSOLUTE = new Set(['cursor', 'head', 'shade', 'window', 'tab', 'branch', 'decode']); // the last one wins
+  // Of these the last one wins.
+  const ABSOLUTE = new Set([
+    'cursor', 'head', 'shade', 'window', 'tab', 'branch', 'decode', 'open_head', 'hide', 'colour', 'words',
+  ]);
   const waiting = [];
   let session = null; // { send(action), stop(), view() }, given by the session component
   let busy = true; // opening the page is the first action
-  let playing = false;
+  let playing = null; // what goes on by itself until it is stopped: 'play' or 'scan'
 
   function act(name, detail = {}, { held = false } = {}) {
     // A held key repeats faster than answers come: those repeats are dropped. Single presses are counted and kept.
@@ -28,26 +31,27 @@ window.tokenscope = (() => {
     if (busy || !session || !waiting.length) return;
     const action = waiting.shift();
     busy = true;
-    setPlaying(action.name === 'play');
+    setPlaying(action.name === 'play' || action.name === 'scan' ? action.name : null);
     session.send(action);
   }
 
   function stop() {
     if (!playing) return;
     session.stop();
-    setPlaying(false);
+    setPlaying(null);
     busy = false;
     pump();
   }
 
-  function setPlaying(on) {
-    playing = on;
-    document.body.classList.toggle('ts-playing', on);
+  function setPlaying(name) {
+    playing = name;
+    document.body.classList.toggle('ts-playing', name === 'play');
+    document.body.classList.toggle('ts-scanning', name === 'scan');
   }
 
   function answered(more) {
     if (more) return; // a play goes on, or a model is still loading
-    setPlaying(false);
+    setPlaying(null);
     busy = false;
     pump();
   }
@@ -63,6 +67,19 @@ window.tokenscope = (() => {
   function connect(newSession) {
     session = newSession;
     pump();
+  }
+
+  // --- the view -----------------------------------------------------------------------------------------------------
+  // What several components show of the selection (layer, head, key tokens) without an answer of their own.
+  const viewListeners = new Set();
+
+  function onView(listener) {
+    viewListeners.add(listener);
+    if (session?.view()) listener(session.view());
+  }
+
+  function viewed(view) {
+    for (const listener of viewListeners) listener(view);
   }
 
   // --- numbers -----------------------------------------------------------------------------------------------------
@@ -178,9 +195,9 @@ window.tokenscope = (() => {
   }
 
   return {
-    act, stop, answered, failed, failures, connect, isPlaying: () => playing,
+    act, stop, answered, failed, failures, connect, isPlaying: () => Boolean(playing), onView, viewed,
     decode, percent, whole,
-    colours, theme, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
+    colours, theme, mix, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
     save, opening, showTip, hideTip,
   };
 })();

@@ -53,7 +53,10 @@ def start(model: "Model", view: View | None, request: Request) -> Outcome:
         return Outcome(fresh)
     card = model.card()
     layer, head = min(view.layer, card.layers - 1), min(view.head, card.heads - 1)
-    return Outcome(replace(fresh, shade=view.shade, window=view.window, tab=view.tab, layer=layer, head=head))
+    # Heads stay off: the bar that says so is in sight, and one click restores them.
+    moment = replace(moment, interventions=view.moment.interventions)
+    kept = replace(view, layer=layer, head=head, branch=0, keys=())
+    return Outcome(replace(kept, branches=fresh.branches).at(moment))
 
 
 def step(model: "Model", view: View, request: Request) -> Outcome:

@@ -6,14 +6,30 @@ only the message changes: the page keeps its view.
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
-from viz.panels import attention, header, layers, next_token, strip, transport
+from viz.panels import (
+    ablation,
+    attention,
+    bertviz,
+    compare,
+    head_table,
+    header,
+    inside,
+    layers,
+    looking,
+    next_token,
+    sink,
+    strip,
+    transport,
+)
 from viz.panels.actions import ACTIONS, Outcome, Request, start
+from viz.panels.head_actions import HEAD_ACTIONS
 from viz.panels.models import Models
+from viz.panels.pin_actions import PIN_ACTIONS
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View, whole
 
@@ -29,10 +45,37 @@ DRAWN: Final[dict[str, Callable[[Scene], Any]]] = {
     "decoding": transport.draw_decoding,
     "branches": transport.draw_branches,
     "next_token": next_token.draw,
+    "sink": sink.draw,
+    "off": ablation.draw_off,
     "attention": attention.draw,
+    "head_side": attention.draw_side,
+    "mosaic": attention.draw_mosaic,
+    "looking": looking.draw,
+    "ablation": ablation.draw,
     "layers": layers.draw,
+    "compare": compare.draw,
+    "heads": head_table.draw,
+    "inside": inside.draw,
+    "bertviz": bertviz.draw,
 }
-_TABS: Final = {"attention", "layers"}
+# Which tab an output is part of; it is only drawn while that is open.
+_TAB_OF: Final = {
+    "attention": "attention",
+    "head_side": "attention",
+    "mosaic": "attention",
+    "looking": "looking",
+    "ablation": "ablation",
+    "layers": "layers",
+    "compare": "compare",
+    "heads": "heads",
+    "inside": "inside",
+    "bertviz": "bertviz",
+}
+# What an output depends on, where that is less than the whole view: it is not sent again while that stays the same.
+_DEPENDS: Final[dict[str, Callable[[View], object]]] = {
+    "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
+}
+_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS}
 # Which control an error is about, by its element id.
 _PLACES: Final[dict[str, str]] = {"start": "prompt", "append": "append", "decode": "decoding", "load": "model-picker"}
 # Seconds a played token stays at least: faster than this the eye cannot follow.
@@ -74,14 +117,22 @@ class Desk:
         """Answers one action."""
         try:
             view = _view_for(name, sent_view)
-            if name not in ACTIONS:
+            if name == "build" and view:
+                return self._built(view, request)
+            if name not in _ACTIONS:
                 raise BadMoment(f"The page asked for {name!r}, which does not exist. Reload the page.")
             model = self.models.of(view.moment) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))
-            return self._drawn(model, ACTIONS[name](model, view, request))
+            answer = self._drawn(model, _ACTIONS[name](model, view, request), before=view)
+            return {**answer, "tabs": answer["session"]["view"]["tab"]} if name == "open_head" else answer
         except TokenscopeError as error:
             return self.refuse(error, name, sent_view)
+
+    def _built(self, view: View, request: Request) -> Answer:
+        """Answers with a bertviz view: it is large, so it is made when asked for, and for the text as it is then."""
+        model = self.models.of(view.moment)
+        return {**self._drawn(model, Outcome(view)), "bertviz": bertviz.make(model, view, request.detail)}
 
     def play(self, sent_view: object, steps: object) -> Iterator[Answer]:
         """Answers with one token after the other until the text ends or `steps` are taken."""
@@ -108,6 +159,22 @@ class Desk:
         ending = f"Stopped: {reason}." if reason else f"Played {taken} tokens, {rate:.1f} a second."
         yield self._drawn(model, Outcome(view, ending))
 
+    def scan(self, sent_view: object, detail: Mapping[str, Any]) -> Iterator[Answer]:
+        """Answers with what is known so far of a scan over all heads, until all are done."""
+        try:
+            view = View.from_json(sent_view)
+            model = self.models.of(view.moment)
+            for scan in ablation.scanned(model, view, detail):
+                done, total = scan["done"], scan["total"]
+                text = f"Switching heads off one by one: {done} of {total}"
+                message = {"kind": "progress", "text": text, "at": "", "fraction": done / total}
+                if done == total:
+                    message = {**message, "kind": "notice", "text": f"All {total} heads were switched off, one by one."}
+                session = self._session(sent_view, more=done < total)
+                yield {"session": session, "message": message, "ablation": {"scan": scan}}
+        except TokenscopeError as error:
+            yield self.refuse(error, "scan", sent_view)
+
     def adopt(self, model: "Model", request: Request, sent_view: object) -> Answer:
         """Shows another model: the prompt box's text begins anew on it."""
         try:
@@ -131,10 +198,12 @@ class Desk:
         message = {"kind": "progress", "text": text, "at": "", "fraction": fraction}
         return {"session": self._session(sent_view, more=True), "message": message}
 
-    def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False) -> Answer:
+    def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False, before: View | None = None) -> Answer:
         began = time.perf_counter()
         scene = scene_of(model, outcome.view)
-        hidden = _TABS - {scene.view.tab}
+        hidden = {name for name, tab in _TAB_OF.items() if tab != scene.view.tab}
+        if before is not None:
+            hidden |= {name for name, part in _DEPENDS.items() if part(before) == part(scene.view)}
         payloads = {name: draw(scene) for name, draw in DRAWN.items() if name not in hidden}
         spent = (time.perf_counter() - began) * 1000
         message = {

@@ -14,7 +14,22 @@ import gradio as gr
 from model_runtime.errors import TokenscopeError
 from viz.components import assets
 from viz.components.regions import MessageLine, Session
-from viz.panels import attention, header, layers, next_token, prompt, strip, transport
+from viz.panels import (
+    ablation,
+    attention,
+    bertviz,
+    compare,
+    head_table,
+    header,
+    inside,
+    layers,
+    looking,
+    next_token,
+    prompt,
+    sink,
+    strip,
+    transport,
+)
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
 from viz.panels.models import Models
@@ -37,14 +52,29 @@ def build_page(models: Models) -> gr.Blocks:
         text = prompt.build()
         controls = transport.build()
         tokens = strip.build()
+        off = ablation.build_off()
         with gr.Row(elem_classes="ts-panels"):
             with gr.Column(scale=4, min_width=320, elem_classes="ts-left"):
                 bars = next_token.build()
-            with gr.Column(scale=8, min_width=320, elem_classes="ts-right"), gr.Tabs(elem_id="tabs") as tabs:
-                with gr.Tab("Attention", id="attention") as attention_tab:
-                    heads = attention.build()
-                with gr.Tab("Layers", id="layers") as layers_tab:
-                    lens = layers.build()
+            with gr.Column(scale=8, min_width=320, elem_classes="ts-right"):
+                hiding = sink.build()
+                with gr.Tabs(elem_id="tabs") as tabs:
+                    with gr.Tab("Attention", id="attention") as attention_tab:
+                        heads = attention.build()
+                    with gr.Tab("Which head?", id="looking") as looking_tab:
+                        looks = looking.build()
+                    with gr.Tab("Compare", id="compare") as compare_tab:
+                        side_by_side = compare.build()
+                    with gr.Tab("Heads", id="heads") as heads_tab:
+                        table = head_table.build()
+                    with gr.Tab("Inside a head", id="inside") as inside_tab:
+                        opened_head = inside.build()
+                    with gr.Tab("Switch off", id="ablation") as ablation_tab:
+                        scan = ablation.build()
+                    with gr.Tab("Layers", id="layers") as layers_tab:
+                        lens = layers.build()
+                    with gr.Tab("bertviz", id="bertviz") as bertviz_tab:
+                        frame = bertviz.build()
         message = MessageLine(elem_id="message")
         outputs: dict[str, Any] = {
             "session": session,
@@ -58,11 +88,31 @@ def build_page(models: Models) -> gr.Blocks:
             "branches": controls.branches,
             "next_token": bars,
             "tabs": tabs,
-            "attention": heads,
+            "sink": hiding,
+            "off": off,
+            "attention": heads.picture,
+            "head_side": heads.side,
+            "mosaic": heads.mosaic,
+            "looking": looks,
+            "ablation": scan,
             "layers": lens,
+            "compare": side_by_side,
+            "heads": table,
+            "inside": opened_head,
+            "bertviz": frame,
         }
         _wire(page, desk, controls, outputs)
-        for name, tab in (("attention", attention_tab), ("layers", layers_tab)):
+        opened = {
+            "attention": attention_tab,
+            "looking": looking_tab,
+            "compare": compare_tab,
+            "heads": heads_tab,
+            "inside": inside_tab,
+            "ablation": ablation_tab,
+            "layers": layers_tab,
+            "bertviz": bertviz_tab,
+        }
+        for name, tab in opened.items():
             script = f"() => {{ window.tokenscope.act('tab', {{ tab: '{name}' }}); }}"
             tab.select(None, js=script, queue=False, show_progress="hidden")
     return page
@@ -97,6 +147,10 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     def played(steps: object, event: gr.EventData) -> Iterator[list[Any]]:
         yield from map(listed, desk.play(_sent(event)[2], steps))
 
+    def scanned(event: gr.EventData) -> Iterator[list[Any]]:
+        _, detail, view = _sent(event)
+        yield from map(listed, desk.scan(view, detail))
+
     def loaded(words: str, mode: str, event: gr.EventData) -> Iterator[list[Any]]:
         _, detail, view = _sent(event)
         yield from map(listed, _load(desk, str(detail.get("name", "")), view, _request({}, words, mode)))
@@ -106,9 +160,10 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     # These tell how they go on, so they pass gradio's queue; several pages may do so at once.
     long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     playing = session.play(played, controls.steps, drawn, **long)
+    scanning = session.scan(scanned, None, drawn, **long)
     loading = session.load_model(loaded, typed, drawn, **long)
-    session.stop(None, cancels=[playing])
-    for event in (opening, acting, playing, loading):
+    session.stop(None, cancels=[playing, scanning])
+    for event in (opening, acting, playing, scanning, loading):
         event.failure(None, js=failed, queue=False, show_progress="hidden")
     pick = "(name) => { window.tokenscope.act('load', { name }); }"
     outputs["picker"].input(None, outputs["picker"], js=pick, queue=False, show_progress="hidden")

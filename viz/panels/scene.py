@@ -1,10 +1,12 @@
 """What every panel draws from: the model, the view, and the tokens they come to."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from model_runtime import Moment, TokenTable
-from model_runtime.records import ModelCard
+from model_runtime.attention_views import hide_sink
+from model_runtime.records import AttentionMap, ModelCard
 from viz.panels.view import View
 from viz.token_strip import labels_of
 from viz.window import Window, window_to
@@ -37,6 +39,21 @@ class Scene:
     def window(self) -> Window:
         """The tokens that pictures show."""
         return window_to(self.view.cursor, len(self.labels), self.view.window)
+
+    @property
+    def hide(self) -> str | None:
+        """What the switch for the first token hides, as the model's questions take it."""
+        return None if self.view.hide == "none" else self.view.hide
+
+    @cached_property
+    def attention(self) -> AttentionMap:
+        """The selected head, without what the switch hides.
+
+        Raises:
+            FeatureUnavailable: This model or layer shows no attention.
+        """
+        attention = self.model.attention(self.moment, self.view.layer, self.view.head)
+        return hide_sink(attention, self.model.hiding(self.moment, self.hide))
 
 
 def scene_of(model: "Model", view: View) -> Scene:

@@ -22,5 +22,6 @@ def draw(scene: Scene) -> dict[str, Any]:
     view = scene.view
     attention = None
     if view.shade == "attention":
-        attention = attention_measure(scene.model.attention(scene.moment, view.layer, view.head), view.cursor)
-    return token_strip(scene.tokens, scene.labels, view.cursor, view.shade, scene.card.vocabulary_size, attention)
+        attention = attention_measure(scene.attention, view.cursor)
+    strip = token_strip(scene.tokens, scene.labels, view.cursor, view.shade, scene.card.vocabulary_size, attention)
+    return {**strip, "keys": list(view.keys)}

@@ -4,15 +4,20 @@ The server keeps none of it, so a page outlives the server. Every field that com
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from model_runtime import BadMoment, Moment
 from model_runtime.errors import InputError, OutOfRange
+from viz.colours import TRANSFERS, Transfer
+from viz.panels.pins import Pin, read_pins
 from viz.token_strip import SHADES, Shade
 
-WINDOWS: Final = (32, 64, 128, 256)
-TABS: Final = ("attention", "layers")
+WINDOWS: Final = (32, 64, 128, 256, 512, 1024)
+TABS: Final = ("attention", "looking", "compare", "heads", "inside", "ablation", "layers", "bertviz")
+Hide = Literal["none", "first", "special"]
+HIDES: Final[tuple[Hide, ...]] = get_args(Hide)
 MOST_BRANCHES: Final = 12
+MOST_KEYS: Final = 32
 
 Choice = TypeVar("Choice")
 
@@ -30,6 +35,11 @@ class View:
         shade: What the token strip's background says.
         window: The most tokens that a picture shows.
         tab: The open tab.
+        hide: Which keys are hidden wherever attention is drawn: none, the first token, or all special ones.
+        keys: The positions that "which head looks at this?" asks about, in order, each once.
+        colour: How a weight becomes a colour.
+        words: Whether the large head shows words instead of tokens.
+        pins: What is pinned for comparison.
     """
 
     branches: tuple[str, ...]
@@ -40,6 +50,11 @@ class View:
     shade: Shade = "probability"
     window: int = 32
     tab: str = "attention"
+    hide: Hide = "none"
+    keys: tuple[int, ...] = ()
+    colour: Transfer = "linear"
+    words: bool = False
+    pins: tuple[Pin, ...] = ()
 
     @property
     def moment(self) -> Moment:
@@ -52,7 +67,8 @@ class View:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the view as plain JSON."""
-        return {**asdict(self), "branches": list(self.branches)}
+        lists = {"branches": list(self.branches), "keys": list(self.keys), "pins": [pin.to_json() for pin in self.pins]}
+        return {**asdict(self), **lists}
 
     @classmethod
     def from_json(cls, content: object) -> "View":
@@ -77,6 +93,11 @@ class View:
             shade=one_of(content.get("shade"), SHADES, "shade"),
             window=one_of(content.get("window"), WINDOWS, "window"),
             tab=one_of(content.get("tab"), TABS, "tab"),
+            hide=one_of(content.get("hide", "none"), HIDES, "switch for the first token"),
+            keys=positions(content.get("keys", []), MOST_KEYS),
+            colour=one_of(content.get("colour", "linear"), TRANSFERS, "colour scale"),
+            words=one_of(content.get("words", False), (False, True), "choice of words"),
+            pins=read_pins(content.get("pins", [])),
         )
 
     def at(self, moment: Moment, cursor: int | None = None) -> "View":
@@ -84,7 +105,8 @@ class View:
         branches = list(self.branches)
         branches[self.branch] = moment.to_text()
         end = len(moment.ids) - 1
-        return replace(self, branches=tuple(branches), cursor=end if cursor is None else min(cursor, end))
+        keys = tuple(key for key in self.keys if key <= end)
+        return replace(self, branches=tuple(branches), cursor=end if cursor is None else min(cursor, end), keys=keys)
 
     def branched(self, moment: Moment) -> "View":
         """Returns the view on a new branch. The oldest one besides the main gives way when there are too many."""
@@ -103,6 +125,17 @@ def whole(value: object, low: int, high: int, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise OutOfRange(f"The {name} is {value!r}; use a whole number from {low} to {high}.")
     return value
+
+
+def positions(value: object, most: int) -> tuple[int, ...]:
+    """Checks positions that came from the page; returns them in order, each once.
+
+    Raises:
+        OutOfRange: They are no whole numbers from 0, or more than `most`.
+    """
+    if not isinstance(value, list) or len(value) > most:
+        raise OutOfRange(f"The chosen tokens are {str(value)[:60]}; choose up to {most}.")
+    return tuple(sorted({whole(one, 0, 2**31 - 1, "chosen token") for one in value}))
 
 
 def one_of(value: object, choices: tuple[Choice, ...], name: str) -> Choice:

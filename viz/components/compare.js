@@ -1,0 +1,250 @@
+// Heads side by side: a card a pinned map, the difference of two, the nearest heads and the map of all.
+const { tokenscope } = window;
+const cards = element.querySelector('.ts-cards');
+const [method, scope] = element.querySelectorAll('.ts-set select');
+const two = element.querySelector('.ts-versus');
+const distances = element.querySelector('.ts-distances');
+const near = element.querySelector('.ts-near-list');
+const colourBy = element.querySelector('.ts-colour-by');
+const map = tokenscope.headMap(element.querySelector('.ts-map'), element.querySelector('.ts-map-key'));
+const drawn = []; // the cards' parts, reused from answer to answer
+let payload = null;
+
+const named = (labels, start, index) => `“${labels[index]}” (${start + index})`;
+const weightText = (value) => (Number.isNaN(value) ? 'masked: it cannot look there' : `weight ${value.toFixed(6)}`);
+
+function make(name, className, parent) {
+  const node = document.createElement(name);
+  node.className = className;
+  parent.append(node);
+  if (name === 'button') node.type = 'button';
+  return node;
+}
+
+// --- cards -----------------------------------------------------------------------------------------------------------
+// contentOf() gives what the card shows when it is asked; index is its place among the pins, null for the selected head.
+function makeCard(parent, index, contentOf) {
+  const card = make('article', 'ts-card', parent);
+  const head = make('div', 'ts-card-head', card);
+  const title = make('button', 'ts-card-title', head);
+  const remove = make('button', 'ts-card-remove', head);
+  remove.textContent = '×';
+  remove.hidden = index === null;
+  const about = make('div', 'ts-card-about', card);
+  const when = make('div', 'ts-card-about ts-when', card);
+  const grid = make('div', 'ts-grid', card);
+  const canvas = make('canvas', '', grid);
+  const mark = make('span', 'ts-row-mark', grid);
+  const note = make('div', 'ts-card-about ts-note-line', card);
+  canvas.setAttribute('role', 'img');
+  title.addEventListener('click', () => {
+    const found = contentOf().head;
+    if (found) tokenscope.act('open_head', { layer: found[0], head: found[1] });
+  });
+  remove.addEventListener('click', () => tokenscope.act('unpin', { index }));
+  const picture = tokenscope.cells(canvas, {
+    describe({ row, column, value }) {
+      const { name, labels, start } = contentOf();
+      return [name, `from ${named(labels, start, row)}`, `to ${named(labels, start, column)}`, weightText(value)];
+    },
+    onPick({ row }) {
+      const { start, now } = contentOf();
+      if (now ?? true) tokenscope.act('cursor', { position: start + row });
+    },
+  });
+  return { card, title, remove, about, when, grid, canvas, mark, note, picture };
+}
+
+function placeMark(mark, row, rows) {
+  mark.hidden = row < 0 || row >= rows;
+  mark.style.top = `${(100 * row) / rows}%`;
+  mark.style.height = `${100 / rows}%`;
+}
+
+function drawCard(parts, content) {
+  parts.title.textContent = content.name;
+  parts.title.title = content.head ? 'open this head large' : '';
+  parts.title.disabled = !content.head;
+  parts.remove.setAttribute('aria-label', `unpin ${content.name}`);
+  parts.about.textContent = content.about;
+  parts.when.textContent = content.when;
+  parts.note.textContent = content.problem || hiddenText(content.hidden);
+  parts.note.classList.toggle('ts-hidden-note', !content.problem && parts.note.textContent !== '');
+  parts.grid.hidden = Boolean(content.problem);
+  if (content.problem) return;
+  const rows = content.labels.length;
+  parts.canvas.setAttribute('aria-label', `${content.name}: queries down, keys across`);
+  parts.picture.draw({
+    values: tokenscope.decode(content.weights), rows, columns: rows, low: 0, high: 1, scale: 'sequential',
+    ease: tokenscope.placeOf(payload.colour),
+  });
+  placeMark(parts.mark, content.cursor - content.start, rows);
+}
+
+function hiddenText(share) {
+  return share === null || share === undefined ? '' : `hidden: ${tokenscope.percent(share)} of its attention`;
+}
+
+let chosenCard = null;
+
+function drawChosen() {
+  chosenCard ||= makeCard(element.querySelector('.ts-chosen-card'), null, () => payload.chosen);
+  drawCard(chosenCard, payload.chosen);
+}
+
+function drawCards() {
+  while (drawn.length > payload.cards.length) drawn.pop().card.remove();
+  payload.cards.forEach((content, index) => {
+    drawn[index] ||= makeCard(cards, index, () => payload.cards[index]);
+    drawCard(drawn[index], content);
+  });
+  element.querySelector('.ts-empty').hidden = payload.cards.length > 0;
+  tokenscope.legend(element.querySelector('.ts-cards-scale'), payload.colour);
+  element.querySelector('.ts-cards-scale .ts-shown').textContent = payload.shown;
+}
+
+// --- two -------------------------------------------------------------------------------------------------------------
+const difference = tokenscope.cells(element.querySelector('.ts-difference canvas'), {
+  describe({ row, column, value }) {
+    const { labels, other_labels: others, start, names } = payload.two;
+    const also = (at) => (others[at] === labels[at] ? '' : ` / “${others[at]}”`);
+    return [
+      `${names[0]} − ${names[1]}`,
+      `from ${named(labels, start, row)}${also(row)}`,
+      `to ${named(labels, start, column)}${also(column)}`,
+      Number.isNaN(value) ? 'masked in both' : `difference ${value.toFixed(6)}`,
+    ];
+  },
+  onPick: ({ row }) => tokenscope.act('cursor', { position: payload.two.start + row }),
+});
+
+function drawTwo() {
+  two.hidden = payload.cards.length !== 2;
+  if (two.hidden) return;
+  const why = element.querySelector('.ts-versus-why');
+  const found = payload.two;
+  why.hidden = Boolean(found);
+  why.textContent = payload.why;
+  element.querySelector('.ts-versus-body').hidden = !found;
+  element.querySelector('.ts-versus-title').textContent =
+    found ? `Difference: ${found.names[0]} − ${found.names[1]}` : 'No difference to draw';
+  if (!found) return;
+  const rows = found.labels.length;
+  difference.draw({
+    values: tokenscope.decode(found.difference), rows, columns: rows, low: -found.top, high: found.top, scale: 'diverging',
+  });
+  placeMark(element.querySelector('.ts-difference .ts-row-mark'), found.cursor - found.start, rows);
+  two.querySelector('.ts-low').textContent = `weight −${found.top.toFixed(2)}`;
+  two.querySelector('.ts-high').textContent = `+${found.top.toFixed(2)}`;
+  element.querySelector('.ts-mean').textContent =
+    found.mean === null ? 'no query to compare' : `Mean distance ${found.mean.toFixed(3)}`;
+  drawDistances(found, tokenscope.decode(found.distance));
+}
+
+function drawDistances(found, values) {
+  while (distances.children.length > values.length) distances.lastElementChild.remove();
+  while (distances.children.length < values.length) {
+    make('span', '', make('button', 'ts-distance', distances));
+  }
+  values.forEach((value, index) => {
+    const bar = distances.children[index];
+    bar.dataset.position = found.start + index;
+    bar.firstChild.style.height = `${Number.isNaN(value) ? 0 : 100 * value}%`;
+    bar.classList.toggle('ts-at-cursor', found.start + index === found.cursor);
+    bar.title = `${named(found.labels, found.start, index)}: ${Number.isNaN(value) ? 'nothing to compare' : value.toFixed(3)}`;
+    bar.setAttribute('aria-label', bar.title);
+  });
+}
+
+distances.addEventListener('click', (event) => {
+  const bar = event.target.closest('button');
+  if (bar) tokenscope.act('cursor', { position: Number(bar.dataset.position) });
+});
+
+// --- likeness --------------------------------------------------------------------------------------------------------
+function drawNear() {
+  const [layer, head] = payload.selected;
+  element.querySelector('.ts-near-title').textContent = `Most like L${layer} H${head}`;
+  near.replaceChildren(...payload.alike.nearest.map(([nearLayer, nearHead, distance]) => {
+    const row = document.createElement('button');
+    row.type = 'button';
+    row.className = 'ts-near-row';
+    row.dataset.layer = nearLayer;
+    row.dataset.head = nearHead;
+    const name = make('span', 'ts-near-name', row);
+    const track = make('span', 'ts-track', row);
+    const number = make('span', 'ts-number', row);
+    name.textContent = `L${nearLayer} H${nearHead}`;
+    make('span', 'ts-final', track).style.width = `${100 * distance}%`;
+    number.textContent = distance.toFixed(3);
+    row.setAttribute('aria-label', `open L${nearLayer} H${nearHead}, distance ${distance.toFixed(3)}`);
+    return row;
+  }));
+}
+
+near.addEventListener('click', (event) => {
+  const row = event.target.closest('button');
+  if (row) tokenscope.act('head', { layer: Number(row.dataset.layer), head: Number(row.dataset.head) });
+});
+
+function drawMap() {
+  const { alike, selected, cards: pinned } = payload;
+  map.draw(alike, colourBy.value, selected, pinned.map((card) => card.head).filter(Boolean));
+  const from = alike.hides ? `, ${alike.hides} key${alike.hides > 1 ? 's' : ''} hidden` : '';
+  element.querySelector('.ts-map-facts').textContent =
+    `Mean Jensen-Shannon distance over ${alike.queries} queries${from}, in two dimensions that show ` +
+    `${tokenscope.percent(alike.explained)} of it. Left and up have no meaning.`;
+}
+
+// --- all -------------------------------------------------------------------------------------------------------------
+function drawBar() {
+  const [layer, head] = payload.selected;
+  const button = (name) => element.querySelector(`[data-does="${name}"]`);
+  button('pin').textContent = `Pin L${layer} H${head}`;
+  button('keep').textContent = `Pin L${layer} H${head} at this moment`;
+  button('pin').disabled = button('keep').disabled = button('combine').disabled = payload.cards.length >= payload.most;
+  button('clear').hidden = payload.cards.length === 0;
+  scope.querySelector('[value="layer"]').textContent = `layer ${layer}`;
+  const some = payload.cards.some((card) => card.head);
+  scope.querySelector('[value="pinned"]').disabled = !some;
+  if (!some && scope.value === 'pinned') scope.value = 'layer';
+}
+
+function draw() {
+  if (!props.value) return;
+  payload = props.value;
+  const missing = element.querySelector('.ts-unavailable');
+  missing.hidden = !payload.unavailable;
+  missing.textContent = payload.unavailable || '';
+  element.querySelector('.ts-alike').hidden = !payload.alike;
+  drawBar();
+  drawCards();
+  drawTwo();
+  if (!payload.alike) return;
+  drawChosen();
+  drawNear();
+  drawMap();
+}
+
+element.querySelector('.ts-compare-bar').addEventListener('click', (event) => {
+  const does = event.target.closest('button')?.dataset.does;
+  if (does === 'pin') tokenscope.act('pin', { method: 'head', scope: 'head', keep: false });
+  else if (does === 'keep') tokenscope.act('pin', { method: 'head', scope: 'head', keep: true });
+  else if (does === 'combine') tokenscope.act('pin', { method: method.value, scope: scope.value, keep: false });
+  else if (does === 'clear') tokenscope.act('unpin', {});
+});
+colourBy.addEventListener('change', drawMap);
+
+function drawScales() {
+  for (const ramp of element.querySelectorAll('.ts-ramp')) {
+    const scale = ramp.classList.contains('ts-diverging') ? 'diverging' : 'sequential';
+    ramp.style.backgroundImage = tokenscope.gradient(scale);
+  }
+  for (const { picture } of chosenCard ? [chosenCard, ...drawn] : drawn) picture.repaint();
+  difference.repaint();
+  if (payload?.alike) drawMap();
+}
+tokenscope.onTheme(drawScales);
+drawScales();
+watch('value', draw);
+draw();

@@ -1,0 +1,279 @@
+// Inside one head, for the cursor's query: score by score, then value by value, every row adding up.
+const { tokenscope } = window;
+const scores = element.querySelector('.ts-scores');
+const values = element.querySelector('.ts-values');
+const ARRAYS = ['query', 'keys', 'products', 'raw', 'scaled', 'score', 'visible', 'weights', 'values', 'weighted', 'output'];
+const strips = new Map(); // canvas -> its heatmap
+let payload = null;
+let arrays = null;
+
+const number = (value) => (Number.isFinite(value) ? value.toFixed(3).replace('-', '−') : String(value));
+const named = (index) => `“${payload.labels[index]}” (${payload.start + index})`;
+const largest = (list) => list.reduce((top, value) => Math.max(top, Math.abs(value)), 1e-6);
+const total = (list) => list.reduce((sum, value) => sum + value, 0);
+
+function make(name, className, parent, text) {
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  parent.append(node);
+  return node;
+}
+
+function strip(canvas, list, top, describe) {
+  if (!strips.has(canvas)) {
+    const kept = { describe };
+    kept.cells = tokenscope.cells(canvas, { describe: ({ column, value }) => kept.describe(column, value) });
+    strips.set(canvas, kept);
+  }
+  const kept = strips.get(canvas);
+  kept.describe = describe;
+  kept.cells.draw({ values: list, rows: 1, columns: list.length, low: -top, high: top, scale: 'diverging' });
+}
+
+const width = () => arrays.query.length;
+const deep = () => arrays.output.length;
+const row = (list, index, size) => list.subarray(index * size, (index + 1) * size);
+
+// --- the head: what it shares, what it sees ----------------------------------------------------------------------------
+function drawTop() {
+  element.querySelector('.ts-inside-title').textContent =
+    payload.unavailable ? `L${payload.layer} H${payload.head}` : `L${payload.layer} H${payload.head} for the query “${payload.query_label}” (${payload.position})`;
+  const counts = { layer: payload.layers, head: payload.heads };
+  for (const stepper of element.querySelectorAll('.ts-stepper')) {
+    const { name } = stepper.dataset;
+    stepper.querySelector('output').textContent = payload[name];
+    stepper.querySelector('[data-by="-1"]').disabled = payload[name] === 0;
+    stepper.querySelector('[data-by="1"]').disabled = payload[name] === counts[name] - 1;
+  }
+}
+
+function drawSharing() {
+  const group = element.querySelector('.ts-sharing-heads');
+  group.replaceChildren(...payload.shared_with.map((head) => {
+    const chip = document.createElement('button');
+    chip.type = 'button';
+    chip.className = 'ts-chip';
+    chip.textContent = `H${head}`;
+    chip.dataset.head = head;
+    chip.setAttribute('aria-pressed', String(head === payload.head));
+    chip.setAttribute('aria-label', `open L${payload.layer} H${head}`);
+    return chip;
+  }));
+  element.querySelector('.ts-sharing-kv').textContent = `kv ${payload.key_value_head}`;
+  const others = payload.shared_with.length - 1;
+  const of = `key/value head ${payload.key_value_head} of ${payload.key_value_heads}`;
+  element.querySelector('.ts-sharing-text').textContent =
+    others ? `${of}: its keys and values serve ${others + 1} query heads` : `${of}: this head's own keys and values`;
+}
+
+function drawReach() {
+  const count = payload.position + 1;
+  const share = (position) => `${(100 * position) / count}%`;
+  const seen = element.querySelector('.ts-reach-seen');
+  const query = element.querySelector('.ts-reach-query');
+  seen.style.left = share(payload.first_visible);
+  seen.style.width = share(count - payload.first_visible);
+  query.style.left = share(payload.position);
+  query.style.width = share(1);
+  const text = payload.window === null
+    ? `this layer sees all ${count} tokens up to the query`
+    : `sliding window of ${payload.window} tokens: it sees ${payload.first_visible} to ${payload.position}, and nothing before`;
+  element.querySelector('.ts-reach-text').textContent = text;
+  element.querySelector('.ts-reach-track').setAttribute('aria-label', text);
+}
+
+// --- tables ------------------------------------------------------------------------------------------------------------
+function drawHead(table, titles) {
+  table.tHead.rows[0].replaceChildren(...titles.map(([text, about]) => {
+    const cell = document.createElement('th');
+    cell.textContent = text;
+    if (about) cell.title = about;
+    return cell;
+  }));
+}
+
+function scoreColumns() {
+  const list = [
+    ['key', 'the token that is looked at'], ['query × key, by dimension', ''], ['Σ = raw score', 'the sum of the products'],
+    [`× ${Number(payload.scale.toPrecision(4))}`, 'scaled score: keeps scores alike for heads of any width'],
+  ];
+  if (payload.softcap !== null) {
+    list.push([`softcap ${Number(payload.softcap.toPrecision(4))}`, 'c × tanh(score / c): bounds the score']);
+  }
+  return [...list, ['softmax = weight', 'e to the score, divided by the sum over all visible keys']];
+}
+
+function fitRows(body, count, columns) {
+  while (body.rows.length > count) body.lastElementChild.remove();
+  while (body.rows.length < count) {
+    const line = make('tr', '', body);
+    make('th', '', line);
+    for (let at = 1; at < columns; at += 1) make('td', '', line);
+    make('canvas', 'ts-strip-cells', line.cells[1]).setAttribute('role', 'img');
+  }
+}
+
+function weightCell(cell, weight) {
+  let track = cell.querySelector('.ts-track');
+  if (!track) {
+    cell.className = 'ts-weight';
+    track = make('span', 'ts-track', cell);
+    make('span', 'ts-final', track);
+    make('span', 'ts-number', cell);
+  }
+  track.firstChild.style.width = `${100 * weight}%`;
+  cell.lastChild.textContent = weight.toFixed(4);
+}
+
+function drawScores() {
+  const titles = scoreColumns();
+  if (scores.tBodies[0].rows[0]?.cells.length !== titles.length) scores.tBodies[0].replaceChildren();
+  drawHead(scores, titles);
+  fitRows(scores.tBodies[0], payload.labels.length, titles.length);
+  const top = largest(arrays.products);
+  payload.labels.forEach((label, index) => {
+    const line = scores.tBodies[0].rows[index];
+    const seen = Boolean(arrays.visible[index]);
+    line.classList.toggle('ts-hidden-key', !seen);
+    line.cells[0].textContent = label;
+    line.cells[0].title = named(index);
+    const canvas = line.cells[1].firstChild;
+    canvas.setAttribute('aria-label', `products for ${named(index)}, sum ${number(arrays.raw[index])}`);
+    strip(canvas, row(arrays.products, index, width()), top, (column, value) => [
+      `dimension ${column}, key ${named(index)}`,
+      `query ${number(arrays.query[column])} × key ${number(arrays.keys[index * width() + column])} = ${number(value)}`,
+    ]);
+    const numbers = [arrays.raw[index], arrays.scaled[index]];
+    if (payload.softcap !== null) numbers.push(arrays.score[index]);
+    numbers.forEach((value, at) => { line.cells[2 + at].textContent = number(value); });
+    weightCell(line.cells[titles.length - 1], arrays.weights[index]);
+    if (!seen) line.cells[titles.length - 1].lastChild.textContent = 'masked';
+  });
+  drawScoreFoot(titles.length);
+  element.querySelector('.ts-low').textContent = `−${top.toFixed(2)}`;
+  element.querySelector('.ts-high').textContent = `+${top.toFixed(2)}`;
+  element.querySelector('.ts-of').textContent = 'product of one dimension (the query strip has its own range)';
+}
+
+function footRow(table, columns, title, weight) {
+  const line = make('tr', '', table.tFoot);
+  make('th', '', line, title);
+  for (let at = 1; at < columns; at += 1) make('td', '', line);
+  weightCell(line.cells[columns - 1], weight);
+  return line;
+}
+
+function drawScoreFoot(columns) {
+  scores.tFoot.replaceChildren();
+  if (payload.sink_score !== null) {
+    const line = footRow(scores, columns, "model's own sink", payload.sink);
+    line.cells[columns - 2].textContent = number(payload.sink_score);
+  }
+  if (payload.rest.count) footRow(scores, columns, `${payload.rest.count} keys before these`, payload.rest.weight);
+  const sum = total(arrays.weights) + payload.sink + payload.rest.weight;
+  const line = footRow(scores, columns, 'sum', Math.min(1, sum));
+  line.className = 'ts-sum';
+  line.cells[columns - 1].lastChild.textContent = sum.toFixed(4);
+  // The strongest key's row, written out.
+  const best = arrays.weights.indexOf(Math.max(...arrays.weights));
+  if (best < 0) return;
+  const products = total(row(arrays.products, best, width()));
+  const cap = payload.softcap === null ? '' : ` → softcap ${number(arrays.score[best])}`;
+  element.querySelector('.ts-check-scores').textContent =
+    `Check, ${named(best)}: ${width()} products add up to ${number(products)}; × ${Number(payload.scale.toPrecision(4))} = ` +
+    `${number(arrays.scaled[best])}${cap} → softmax ${arrays.weights[best].toFixed(4)}. All weights: ${sum.toFixed(4)}.`;
+}
+
+function drawValues() {
+  const titles = [['key', ''], ['weight × value, by dimension', ''], ['value', 'the value vector itself'], ['weight', '']];
+  drawHead(values, titles);
+  fitRows(values.tBodies[0], payload.labels.length, titles.length);
+  const top = largest([...arrays.weighted, ...arrays.output]);
+  const raw = largest(arrays.values);
+  payload.labels.forEach((label, index) => {
+    const line = values.tBodies[0].rows[index];
+    line.classList.toggle('ts-hidden-key', !arrays.visible[index]);
+    line.cells[0].textContent = label;
+    line.cells[0].title = named(index);
+    const own = line.cells[2].firstChild || make('canvas', 'ts-strip-cells ts-half', line.cells[2]);
+    own.setAttribute('role', 'img');
+    own.setAttribute('aria-label', `value of ${named(index)}`);
+    line.cells[1].firstChild.setAttribute('aria-label', `weighted value of ${named(index)}`);
+    const told = (column) => `weight ${arrays.weights[index].toFixed(4)} × value ` +
+      `${number(arrays.values[index * deep() + column])} = ${number(arrays.weighted[index * deep() + column])}`;
+    const describe = (column) => [`dimension ${column}, key ${named(index)}`, told(column)];
+    strip(line.cells[1].firstChild, row(arrays.weighted, index, deep()), top, describe);
+    strip(own, row(arrays.values, index, deep()), raw, describe);
+    weightCell(line.cells[3], arrays.weights[index]);
+  });
+  drawValueFoot(top);
+  element.querySelector('.ts-low2').textContent = `−${top.toFixed(2)}`;
+  element.querySelector('.ts-high2').textContent = `+${top.toFixed(2)}`;
+  element.querySelector('.ts-of2').textContent = `weighted values and output; the values themselves −${raw.toFixed(2)} to +${raw.toFixed(2)}`;
+}
+
+function drawValueFoot(top) {
+  const rest = tokenscope.decode(payload.rest.weighted);
+  values.tFoot.replaceChildren();
+  for (const canvas of strips.keys()) if (!canvas.isConnected) strips.delete(canvas);
+  const strippedRow = (title, list, weight, className) => {
+    const line = footRow(values, 4, title, weight);
+    line.className = className;
+    const canvas = make('canvas', 'ts-strip-cells', line.cells[1]);
+    canvas.setAttribute('role', 'img');
+    canvas.setAttribute('aria-label', title);
+    strip(canvas, list, top, (column, value) => [title, `dimension ${column}: ${number(value)}`]);
+    return line;
+  };
+  if (payload.rest.count) strippedRow(`${payload.rest.count} keys before these`, rest, payload.rest.weight, '');
+  const sum = total(arrays.weights) + payload.rest.weight;
+  const line = strippedRow('Σ = output', arrays.output, Math.min(1, sum), 'ts-sum');
+  line.cells[3].lastChild.textContent = sum.toFixed(4);
+  const column = [...arrays.output.keys()].reduce((best, at) => (Math.abs(arrays.output[at]) > Math.abs(arrays.output[best]) ? at : best), 0);
+  let added = rest[column];
+  for (let index = 0; index < payload.labels.length; index += 1) added += arrays.weighted[index * deep() + column];
+  const off = payload.ablated === null ? '' :
+    ` This head is switched off: the model puts ${payload.ablated === 'zero' ? 'zeros' : 'its mean output'} in place of this.`;
+  element.querySelector('.ts-check-values').textContent =
+    `Check, dimension ${column}: the weighted values add up to ${number(added)}; the output holds ${number(arrays.output[column])}.${off}`;
+}
+
+function draw() {
+  if (!props.value) return;
+  payload = props.value;
+  const missing = element.querySelector('.ts-unavailable');
+  missing.hidden = !payload.unavailable;
+  missing.textContent = payload.unavailable || '';
+  element.querySelector('.ts-inside-body').hidden = Boolean(payload.unavailable);
+  drawTop();
+  if (payload.unavailable) return;
+  arrays = Object.fromEntries(ARRAYS.map((name) => [name, tokenscope.decode(payload[name])]));
+  drawSharing();
+  drawReach();
+  element.querySelector('.ts-vector-name code').textContent = payload.query_label;
+  const top = largest(arrays.query);
+  strip(element.querySelector('.ts-query'), arrays.query, top, (column, value) => ['query vector', `dimension ${column}: ${number(value)}`]);
+  drawScores();
+  drawValues();
+}
+
+element.addEventListener('click', (event) => {
+  const chip = event.target.closest('.ts-sharing button');
+  if (chip) tokenscope.act('head', { layer: payload.layer, head: Number(chip.dataset.head) });
+  const button = event.target.closest('.ts-stepper button');
+  if (!button) return;
+  const { name } = button.parentElement.dataset;
+  const chosen = { layer: payload.layer, head: payload.head, [name]: payload[name] + Number(button.dataset.by) };
+  payload = { ...payload, ...chosen }; // so that quick presses count on from each other; the answer confirms it
+  tokenscope.act('head', chosen);
+});
+
+function drawScales() {
+  for (const ramp of element.querySelectorAll('.ts-ramp')) ramp.style.backgroundImage = tokenscope.gradient('diverging');
+  for (const { cells } of strips.values()) cells.repaint();
+}
+tokenscope.onTheme(drawScales);
+drawScales();
+watch('value', draw);
+draw();

@@ -1,0 +1,68 @@
+"""Heads switched off: the bar that says so, and the tab "Switch off" with the scan over all heads."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from model_runtime import Moment
+from viz.ablation import off_payload, scan_payload
+from viz.components.heads import AblationView, HeadsOff
+from viz.labels import visible
+from viz.panels.head_actions import WAYS
+from viz.panels.scene import Scene
+from viz.panels.view import View, one_of, whole
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+TARGETS: Final = 20
+# Seconds between two reports of a scan: often enough to see it move, seldom enough to cost nothing.
+PACE: Final = 0.15
+
+
+def build_off() -> HeadsOff:
+    """Lays out the bar that says which heads are off."""
+    return HeadsOff(elem_id="heads-off")
+
+
+def build() -> AblationView:
+    """Lays the tab out."""
+    return AblationView(elem_id="ablation")
+
+
+def draw_off(scene: Scene) -> dict[str, Any]:
+    """Returns the bar's payload."""
+    return {"off": off_payload(scene.moment.interventions)}
+
+
+def draw(scene: Scene) -> dict[str, Any]:
+    """Returns the tab's payload without a scan: what may be asked about. The page keeps the scan that it has."""
+    newest = scene.model.distribution(scene.moment, top=TARGETS)
+    return {
+        "targets": [
+            [int(token), visible(text), float(raw)]
+            for token, text, raw in zip(newest.ids[:TARGETS], newest.text, newest.raw, strict=False)
+        ],
+        "off": off_payload(scene.moment.interventions),
+        "moment": scene.moment.to_text(),
+        "after": scene.labels[-1],
+    }
+
+
+def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Scans all heads; gives the payload of the tab's scan again and again, the whole one at last.
+
+    Raises:
+        TokenscopeError: The model cannot switch heads off, or was asked about a token it does not have.
+    """
+    moment: Moment = view.moment
+    asked = detail.get("target")
+    target = None if asked is None else whole(asked, 0, model.card().vocabulary_size - 1, "token id")
+    by = one_of(detail.get("by", "zero"), WAYS, "way of switching off")
+    groups = model.looking(moment, -1, [len(moment.ids) - 1]).key_value_head
+    last = 0.0
+    for scan in model.scan(moment, target, by):
+        if scan.done < scan.total and time.perf_counter() - last < PACE:
+            continue
+        last = time.perf_counter()
+        yield {**scan_payload(scan, groups, moment.interventions), "moment": moment.to_text()}

@@ -1,0 +1,148 @@
+"""The compare tab: pinned heads side by side, the nearest heads, and the map of all."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from model_runtime import FeatureUnavailable, HeadTable, Moment, TokenscopeError
+from model_runtime.attention_views import hide_sink
+from model_runtime.head_records import CombinedMap
+from model_runtime.records import AttentionMap
+from viz.comparison import Pinned, card_payload, difference_payload, similarity_payload
+from viz.components.studies import CompareView
+from viz.head_names import group_name, head_name, shares
+from viz.head_table import label_indices
+from viz.labels import SPACE_MARK, quoted
+from viz.panels.head_facts import head_facts, head_facts_of
+from viz.panels.pins import MOST_PINS, Pin
+from viz.panels.scene import Scene, scene_of
+from viz.window import window_to
+
+NEAREST = 6
+_PREVIEW = 28
+
+
+def build() -> CompareView:
+    """Lays the tab out."""
+    return CompareView(elem_id="compare")
+
+
+def draw(scene: Scene) -> dict[str, Any]:
+    """Returns the tab's payload. A pin that cannot be shown says why; the others are shown."""
+    view = scene.view
+    pinned = [_pinned(scene, pin) for pin in view.pins]
+    two, why = _two(pinned)
+    frame = {
+        "selected": [view.layer, view.head],
+        "most": MOST_PINS,
+        "cards": [{**card_payload(one), "now": not pin.moment} for one, pin in zip(pinned, view.pins, strict=True)],
+        "shown": _common(pinned),
+        "colour": view.colour,
+        "two": two,
+        "why": why,
+        "alike": None,
+    }
+    try:
+        return {**frame, "chosen": _chosen(scene), "alike": _alike(scene)}
+    except FeatureUnavailable as error:
+        return {**frame, "chosen": None, "unavailable": str(error)}
+
+
+def _chosen(scene: Scene) -> dict[str, Any]:
+    """The selected head as a card, which is always there: what a click on the map opens in place."""
+    view = scene.view
+    return card_payload(_pinned(scene, Pin("head", "head", ((view.layer, view.head),))))
+
+
+def _alike(scene: Scene) -> dict[str, Any]:
+    from model_runtime.head_distance import nearest  # late: these imports bring torch
+    from model_runtime.head_measures import LABELS
+
+    view = scene.view
+    similarity = scene.model.similarity(scene.moment, scene.hide)
+    known = bool((similarity.heads == (view.layer, view.head)).all(axis=1).any())
+    near = nearest(similarity, view.layer, view.head, NEAREST) if known else []
+    places = label_indices(head_facts(scene), LABELS)
+    return similarity_payload(similarity, places, [label.name for label in LABELS], near)
+
+
+def _pinned(scene: Scene, pin: Pin) -> Pinned:
+    """Computes one pinned map; what goes wrong with it stays on its card."""
+    now = Pinned(pin.name, "", "now", _head(pin), None, [], scene.window, scene.view.cursor)
+    try:
+        place = _kept(scene, pin) if pin.moment else scene
+        facts = head_facts_of(place.model, place.moment)
+        if pin.moment:
+            count = len(place.labels)
+            window = window_to(min(scene.window.stop, count) - 1, count, scene.view.window)
+            when = f"kept: {quoted(_ending(place.labels), _PREVIEW)}, {count} tokens"
+            now = replace(now, when=when, window=window, cursor=place.view.cursor)
+        map_ = _map(place, pin, facts)
+    except TokenscopeError as error:
+        return replace(now, problem=str(error))
+    off = [head_name(one.layer, one.head) for one in place.moment.interventions]
+    when = f"{now.when}, off: {', '.join(off)}" if off else now.when
+    return replace(now, about=_about(pin, facts), when=when, map=map_, labels=place.labels)
+
+
+def _kept(scene: Scene, pin: Pin) -> Scene:
+    """The scene of the moment that is kept with a pin."""
+    text = Moment.from_text(pin.moment)
+    return scene_of(scene.model, replace(scene.view, branches=(text.to_text(),), branch=0, cursor=pin.cursor))
+
+
+def _map(scene: Scene, pin: Pin, facts: HeadTable) -> AttentionMap | CombinedMap:
+    if pin.scope == "head":
+        map_ = scene.model.attention(scene.moment, *pin.heads[0])
+        return hide_sink(map_, scene.model.hiding(scene.moment, scene.hide))
+    heads = list(pin.heads)
+    if pin.scope != "pinned":
+        exists = facts.key_value_head >= 0
+        every = [(int(layer), int(head)) for layer, head in np.argwhere(exists)]
+        heads = [head for head in every if pin.scope == "all" or head[0] == pin.heads[0][0]]
+    return scene.model.combined(scene.moment, heads, pin.method, scene.hide)
+
+
+def _head(pin: Pin) -> tuple[int, int] | None:
+    return pin.heads[0] if pin.scope == "head" else None
+
+
+def _about(pin: Pin, facts: HeadTable) -> str:
+    if pin.scope == "head":
+        place = pin.heads[0]
+        group = group_name(int(facts.key_value_head[place]), shares(facts.key_value_head))
+        off = "switched off" if facts.ablated[place] else ""
+        return " · ".join(filter(None, [group, str(facts.label[place]), off]))
+    count = len(pin.heads) if pin.scope == "pinned" else int((facts.key_value_head >= 0).sum())
+    if pin.scope == "layer":
+        count = int((facts.key_value_head[pin.heads[0][0]] >= 0).sum())
+    return f"{count} heads as one map"
+
+
+def _ending(labels: list[str]) -> str:
+    """The end of a text, as much as fits on a card."""
+    text = "".join(labels).lstrip(SPACE_MARK)
+    return text if len(text) <= _PREVIEW else f"…{text[1 - _PREVIEW :]}"
+
+
+def _two(pinned: list[Pinned]) -> tuple[dict[str, Any] | None, str]:
+    """The difference of exactly two maps, or why there is none."""
+    if len(pinned) != 2:
+        return None, ""
+    one, other = pinned
+    if one.map is None or other.map is None:
+        return None, "One of the two cannot be shown."
+    if len(one.labels) != len(other.labels):
+        lengths = f"{len(one.labels)} and {len(other.labels)} tokens"
+        return None, f"The two texts have {lengths}: a difference needs texts of equal length."
+    from model_runtime.head_distance import distance_between  # late: this import brings torch
+
+    # Of equal length, so that both can be drawn over the same tokens.
+    return difference_payload(one, replace(other, window=one.window), distance_between(one.map, other.map)), ""
+
+
+def _common(pinned: list[Pinned]) -> str:
+    """Which tokens the cards show, where they agree."""
+    shown = {one.window.describe() for one in pinned if one.map is not None}
+    return shown.pop() if len(shown) == 1 else ""

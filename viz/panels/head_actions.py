@@ -1,0 +1,90 @@
+"""What a user can do about heads: what is hidden, which tokens are asked about, which heads are switched off."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from viz.colours import TRANSFERS
+from viz.head_names import head_name
+from viz.labels import quoted, visible
+from viz.panels.actions import Action, Outcome, Request
+from viz.panels.view import HIDES, MOST_KEYS, View, one_of, positions, whole
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+WAYS: Final = ("zero", "mean")
+
+
+def open_head(model: "Model", view: View, request: Request) -> Outcome:
+    """Selects an attention head and opens the tab that shows it large."""
+    return Outcome(replace(view, tab="attention", **_head(model, request)))
+
+
+def hide(model: "Model", view: View, request: Request) -> Outcome:
+    """Hides the first token, or all special ones, wherever attention is drawn; or shows them again."""
+    return Outcome(replace(view, hide=one_of(request.detail.get("hide"), HIDES, "switch for the first token")))
+
+
+def colour(model: "Model", view: View, request: Request) -> Outcome:
+    """Chooses how weights become colours."""
+    return Outcome(replace(view, colour=one_of(request.detail.get("colour"), TRANSFERS, "colour scale")))
+
+
+def words(model: "Model", view: View, request: Request) -> Outcome:
+    """Merges tokens into words in the large head, or shows them one by one."""
+    return Outcome(replace(view, words=one_of(request.detail.get("words"), (False, True), "choice of words")))
+
+
+def key(model: "Model", view: View, request: Request) -> Outcome:
+    """Chooses a token for "which head looks at this?", or takes it back."""
+    moment = view.moment
+    position = whole(request.detail.get("position"), 0, len(moment.ids) - 1, "position")
+    chosen = {*view.keys} ^ {position}
+    view = replace(view, keys=positions(sorted(chosen), MOST_KEYS))
+    name = f"{quoted(visible(model.text(moment.ids[position])))} ({position})"
+    if position not in chosen:
+        return Outcome(view, f"{name} is no key token any more.")
+    where = "" if view.tab == "looking" else " The tab “Which head?” ranks the heads that look at it."
+    return Outcome(view, f"{name} is a key token.{where}")
+
+
+def clear_keys(model: "Model", view: View, request: Request) -> Outcome:
+    """Takes all chosen tokens back."""
+    return Outcome(replace(view, keys=()))
+
+
+def switch(model: "Model", view: View, request: Request) -> Outcome:
+    """Switches one head off, or on again; the text stays and is run anew."""
+    chosen = _head(model, request)
+    place = (chosen["layer"], chosen["head"])
+    by = one_of(request.detail.get("by", "zero"), WAYS, "way of switching off")
+    moment = view.moment
+    off = any((one.layer, one.head) == place and one.by == by for one in moment.interventions)
+    moment = moment.restored([place]) if off else moment.without([place], by)
+    told = "is on again" if off else f"is off ({by}): every panel shows the model without it"
+    return Outcome(view.at(moment, view.cursor), f"{head_name(*place)} {told}.")
+
+
+def restore(model: "Model", view: View, request: Request) -> Outcome:
+    """Switches all heads on again."""
+    return Outcome(view.at(view.moment.restored(), view.cursor), "All heads are on.")
+
+
+HEAD_ACTIONS: Final[dict[str, Action]] = {
+    "open_head": open_head,
+    "hide": hide,
+    "colour": colour,
+    "words": words,
+    "key": key,
+    "clear_keys": clear_keys,
+    "switch": switch,
+    "restore": restore,
+}
+
+
+def _head(model: "Model", request: Request) -> dict[str, int]:
+    card = model.card()
+    return {
+        "layer": whole(request.detail.get("layer"), 0, card.layers - 1, "layer"),
+        "head": whole(request.detail.get("head"), 0, card.heads - 1, "head"),
+    }
