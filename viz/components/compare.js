@@ -68,6 +68,7 @@ function drawCard(parts, content) {
   parts.remove.setAttribute('aria-label', `unpin ${content.name}`);
   parts.about.textContent = content.about;
   parts.when.textContent = content.when;
+  parts.when.title = content.when;
   parts.note.textContent = content.problem || hiddenText(content.hidden);
   parts.note.classList.toggle('ts-hidden-note', !content.problem && parts.note.textContent !== '');
   parts.grid.hidden = Boolean(content.problem);
@@ -119,15 +120,14 @@ const difference = tokenscope.cells(element.querySelector('.ts-difference canvas
 });
 
 function drawTwo() {
-  two.hidden = payload.cards.length !== 2;
+  two.hidden = payload.cards.length === 0;
   if (two.hidden) return;
   const why = element.querySelector('.ts-versus-why');
   const found = payload.two;
   why.hidden = Boolean(found);
   why.textContent = payload.why;
   element.querySelector('.ts-versus-body').hidden = !found;
-  element.querySelector('.ts-versus-title').textContent =
-    found ? `Difference: ${found.names[0]} − ${found.names[1]}` : 'No difference to draw';
+  element.querySelector('.ts-versus-title').textContent = found ? `Difference: ${found.names[0]} − ${found.names[1]}` : 'Difference';
   if (!found) return;
   const rows = found.labels.length;
   difference.draw({

@@ -164,6 +164,7 @@ function draw() {
   missing.hidden = !payload.unavailable;
   missing.textContent = payload.unavailable || '';
   element.querySelector('.ts-table-scroll').hidden = Boolean(payload.unavailable);
+  element.querySelector('.ts-hidden-note').hidden = (payload.hide ?? 'none') === 'none';
   if (payload.unavailable) return;
   read();
   drawFilter();

@@ -249,6 +249,7 @@ function draw() {
   drawTop();
   if (payload.unavailable) return;
   arrays = Object.fromEntries(ARRAYS.map((name) => [name, tokenscope.decode(payload[name])]));
+  element.querySelector('.ts-hidden-note').hidden = payload.hide === 'none';
   drawSharing();
   drawReach();
   element.querySelector('.ts-vector-name code').textContent = payload.query_label;

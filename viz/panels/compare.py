@@ -21,6 +21,7 @@ from viz.window import window_to
 
 NEAREST = 6
 _PREVIEW = 28
+_NOT_TWO = "A difference and a distance are drawn when exactly two maps are pinned."
 
 
 def build() -> CompareView:
@@ -76,7 +77,7 @@ def _pinned(scene: Scene, pin: Pin) -> Pinned:
         if pin.moment:
             count = len(place.labels)
             window = window_to(min(scene.window.stop, count) - 1, count, scene.view.window)
-            when = f"kept: {quoted(_ending(place.labels), _PREVIEW)}, {count} tokens"
+            when = f"{count} tokens kept: {quoted(_ending(place.labels), _PREVIEW)}"
             now = replace(now, when=when, window=window, cursor=place.view.cursor)
         map_ = _map(place, pin, facts)
     except TokenscopeError as error:
@@ -129,7 +130,7 @@ def _ending(labels: list[str]) -> str:
 def _two(pinned: list[Pinned]) -> tuple[dict[str, Any] | None, str]:
     """The difference of exactly two maps, or why there is none."""
     if len(pinned) != 2:
-        return None, ""
+        return None, "Pin a second map to see the difference of the two." if len(pinned) < 2 else _NOT_TWO
     one, other = pinned
     if one.map is None or other.map is None:
         return None, "One of the two cannot be shown."

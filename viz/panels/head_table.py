@@ -22,4 +22,5 @@ def draw(scene: Scene) -> dict[str, Any]:
         facts = head_facts(scene)
     except FeatureUnavailable as error:
         return {"unavailable": str(error)}
-    return head_table_payload(facts, MEASURES, LABELS, (scene.view.layer, scene.view.head))
+    payload = head_table_payload(facts, MEASURES, LABELS, (scene.view.layer, scene.view.head))
+    return {**payload, "hide": scene.view.hide}
