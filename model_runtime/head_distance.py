@@ -15,7 +15,7 @@ from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap
 
 # Weights that are compared for one map of heads: some seconds on a laptop.
-COMPARED = 2**28
+COMPARED = 2**26
 FEWEST_QUERIES = 4
 WEIGHTS_AT_ONCE = 2**21  # 16 MB of float64
 
@@ -102,8 +102,11 @@ def _pairwise(rows: torch.Tensor) -> torch.Tensor:
     block = max(1, WEIGHTS_AT_ONCE // (count * keys))
     for begin in range(0, queries, block):
         part = rows[:, begin : begin + block].double()  # the root of a small difference needs the digits
+        entropy = torch.special.entr(part).sum(-1)  # [head, query]
         for index in range(count - 1):
-            distance = _divergence(part[index], part[index + 1 :]).sqrt()
+            middle = torch.special.entr((part[index] + part[index + 1 :]) / 2).sum(-1)
+            nats = middle - (entropy[index] + entropy[index + 1 :]) / 2
+            distance = (nats / math.log(2)).clamp(0, 1).sqrt()
             total[index, index + 1 :] += distance.nansum(-1)
             compared[index, index + 1 :] += (~distance.isnan()).sum(-1)
     mean: torch.Tensor = total / compared.clamp(min=1)

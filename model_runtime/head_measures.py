@@ -128,22 +128,25 @@ def sums_of(rows: Iterable[Rows], text: Text) -> Sums:
     even: list[torch.Tensor] = []
     for part in rows:
         targets = _targets(part, text)
-        _add(sums.raw, {name: (part.weights * mask).sum((1, 2)) for name, mask in targets.items()})
-        _add(sums.raw, {"entropy": torch.special.entr(part.weights).sum((1, 2)), "distance": _back(part)})
-        _add(sums.raw, {"sink": part.sink.sum(1)})
-        for name in ("duplicate", "induction"):
-            sums.counts[name] = sums.counts.get(name, 0) + int(targets["duplicate"].any(-1).sum())
-        rest = part.without((0,))
-        left = 1 - rest.hidden  # [head, query]
-        weights = rest.weights * left[..., None]  # the model's own weights, without the first token
-        _add(sums.rest, {name: (weights * mask).sum((1, 2)) for name, mask in targets.items()})
+        masks = torch.stack(list(targets.values())).to(part.weights.dtype)  # [target, query, key]
+        total = torch.einsum("hqk,tqk->th", part.weights, masks)  # a matrix product, which passes over the weights once
+        on_first = torch.einsum("hq,tq->th", part.weights[..., 0], masks[..., 0])
+        _add(sums.raw, dict(zip(targets, total, strict=True)))
+        _add(sums.rest, dict(zip(targets, total - on_first, strict=True)))
+        spread = torch.special.entr(part.weights)
+        _add(sums.raw, {"entropy": spread.sum((1, 2)), "distance": _back(part), "sink": part.sink.sum(1)})
         again = targets["duplicate"].any(-1)
+        for name in ("duplicate", "induction"):
+            sums.counts[name] = sums.counts.get(name, 0) + int(again.sum())
+        left = part.weights[..., 1:].sum(-1)  # [head, query]
+        keys = part.visible[:, 1:].sum(-1)  # [query] that are not the first
         _add(sums.rest, {"all": left.sum(1), "all again": (left * again).sum(1)})
-        keys = (part.visible[:, 1:]).sum(-1)  # [query] that are not the first
-        _add(sums.rest, {"entropy": (left * torch.special.entr(rest.weights).sum(-1)).sum(1)})
+        # The renormalised rows' entropies, each times what its row has left.
+        _add(sums.rest, {"entropy": spread[..., 1:].sum((1, 2)) - torch.special.entr(left).sum(1)})
         _add(sums.rest, {"even": (left * keys.clamp(min=1).log()).sum(1)})
         even.append((keys.clamp(max=LOCAL) / keys)[keys > 0])
-    sums.local_if_even = float(torch.cat(even).mean()) if even and len(torch.cat(even)) else float("nan")
+    shares = torch.cat(even)
+    sums.local_if_even = float(shares.mean()) if len(shares) else float("nan")
     return sums
 
 
@@ -156,7 +159,7 @@ def _add(sums: dict[str, torch.Tensor], more: Mapping[str, torch.Tensor]) -> Non
 def _back(part: Rows) -> torch.Tensor:
     """[head] weight times tokens back, summed."""
     query, key = _places(part)
-    return (part.weights * (query - key)).sum((1, 2))
+    return torch.einsum("hqk,qk->h", part.weights, (query - key).to(part.weights.dtype))
 
 
 def _places(part: Rows) -> tuple[torch.Tensor, torch.Tensor]:

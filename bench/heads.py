@@ -1,0 +1,104 @@
+# ruff: noqa: T201 - a benchmark prints
+"""Measures what a look at attention heads costs on the server, against the bare matrix products behind it.
+
+    python -m bench.heads                    # a random 20-million-parameter Llama, 512 tokens
+    python -m bench.heads --model builtin --tokens 512
+
+Opening one head means `model.attention` on a text that is already recorded: the bare products are the softmax of
+queries times keys on the same tensors. The last line is JSON.
+"""
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from bench.stepping import opened, timed
+from model_runtime.model import Model
+from model_runtime.moment import Moment
+
+ROUNDS = 15
+
+
+def bare_products(model: Model, moment: Moment, layer: int, head: int) -> Callable[[], Any]:
+    """What no implementation can do without: one head's scores and their softmax."""
+    recording = model._recording(moment)
+    formula, keys = model._engine.recorder.formulas[layer], recording.keys[layer]
+    assert formula is not None  # every layer of these models attends
+    assert keys is not None
+    query, key = recording.queries(layer, head).float(), keys[formula.key_value_head(head)].float()
+    hidden = ~torch.ones(len(query), len(query), dtype=torch.bool, device=query.device).tril()
+
+    def products() -> Any:
+        with torch.inference_mode():
+            return (query @ key.T * formula.scaling).masked_fill(hidden, float("-inf")).softmax(-1).cpu()
+
+    return products
+
+
+def medians(questions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Milliseconds of each, taken in turns so that whatever else the machine does falls on all."""
+    times: dict[str, list[float]] = {name: [] for name in questions}
+    for question in questions.values():
+        question()
+    for _ in range(rounds):
+        for name, question in questions.items():
+            times[name].append(timed(question))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def measure(model: Model, tokens: int) -> dict[str, Any]:
+    """Prints what each question costs, and gives the figures."""
+    card = model.card()
+    generator = torch.Generator().manual_seed(0)
+    ids = tuple(torch.randint(3, card.vocabulary_size, (tokens,), generator=generator).tolist())
+    moment = Moment(card.name, card.revision, card.fingerprint, ids, tokens)
+    layer, head = card.layers // 2, 0
+    recorded = timed(lambda: model.tokens(moment))
+    quick = {
+        "bare products of one head": bare_products(model, moment, layer, head),
+        "open one head": lambda: model.attention(moment, layer, head),
+        "inside one head": lambda: model.inside(moment, layer, head),
+        "which head looks at this": lambda: model.looking(moment, -1, [0]),
+    }
+    slow = {
+        "mosaic of all heads": lambda: model.mosaic(moment),
+        "measures and labels": lambda: model.heads(moment),
+        "map of all heads": lambda: model.similarity(moment),
+        "first part of an ablation scan": lambda: next(model.scan(moment, 5)),
+    }
+    found = medians(quick, ROUNDS) | medians(slow, 3)
+    shown = model.attention(moment, layer, head)
+    sent = {"open one head": 4 * ((shown.weights.nbytes + 2) // 3), "mosaic of all heads": 0}
+    sent["mosaic of all heads"] = 4 * ((model.mosaic(moment).cells.nbytes + 2) // 3)
+    size = f"{card.parameters / 1e6:.1f} M parameters, {card.layers} x {card.heads} heads"
+    print(f"{card.architecture}, {size} on {card.device}; {tokens} tokens, recorded in {recorded:.0f} ms")
+    for name, milliseconds in found.items():
+        bytes_ = f"{sent[name] / 1000:8.0f} KB as base64" if name in sent else ""
+        print(f"  {name:<34}{milliseconds:9.2f} ms{bytes_}")
+    ratio = found["open one head"] / found["bare products of one head"]
+    print(f"  opening a head takes {ratio:.2f} times its bare products")
+    return {
+        "model": card.name,
+        "tokens": tokens,
+        "milliseconds": {name: round(value, 3) for name, value in found.items()},
+        "base64_bytes": sent,
+        "times_bare": round(ratio, 3),
+    }
+
+
+def main() -> None:
+    """Reads the command line and measures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", help="a name for load_model; a random model by default")
+    parser.add_argument("--tokens", type=int, default=512, help="tokens of the text")
+    arguments = parser.parse_args()
+    _, model = opened(arguments.model)
+    print(json.dumps(measure(model, arguments.tokens)))
+
+
+if __name__ == "__main__":
+    main()
