@@ -86,9 +86,19 @@ def attention_payload(
 
 
 def looks_at_payload(attention: AttentionMap, units: Units, cursor: int) -> dict[str, Any]:
-    """Turns the selected row of one head into the payload of `HeadSide`: exact weights over the whole text."""
+    """Turns the selected row of one head into the payload of `HeadSide`.
+
+    Args:
+        attention: The head, over the units.
+        units: The tokens or words that its rows stand for.
+        cursor: The unit of the selected query.
+
+    Returns:
+        Among others `row`, the exact weights over the whole text up to the query; NaN where it cannot look.
+    """
+    seen = attention.visible[cursor, : cursor + 1]
     return {
-        "row": pack(attention.weights[cursor, : cursor + 1]),
+        "row": pack(np.where(seen, attention.weights[cursor, : cursor + 1], np.float32(np.nan)).astype(np.float32)),
         "labels": units.labels[: cursor + 1],
         "last": pack(units.last[: cursor + 1]),
         "cursor": int(units.last[cursor]),

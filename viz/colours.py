@@ -87,6 +87,11 @@ def style_sheet() -> str:
 
 def script() -> str:
     """Returns the JavaScript that gives the page's own drawings the same scales as the style sheet."""
-    scales = {"sequential": SEQUENTIAL, "diverging": DIVERGING, "categories": CATEGORIES, "tint": TINT}
+    scales: dict[str, object] = {
+        "sequential": SEQUENTIAL,
+        "diverging": DIVERGING,
+        "categories": CATEGORIES,
+        "tint": TINT,
+    }
     scales |= {"variables": _VARIABLES}
     return f"window.tokenscopeColours = {json.dumps(scales)};"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from model_runtime.head_records import HeadMosaic
+from model_runtime.head_records import HeadMosaic, Texts
 from model_runtime.records import Booleans, Integers
 from viz.head_names import heads_where, shares
 from viz.payload import pack
@@ -27,27 +27,27 @@ def grid_payload(key_value_head: Integers, ablated: Booleans) -> dict[str, Any]:
     }
 
 
-def mosaic_payload(mosaic: HeadMosaic, tokens: int) -> dict[str, Any]:
+def mosaic_payload(mosaic: HeadMosaic, tokens: int, label: Texts | None = None) -> dict[str, Any]:
     """Turns the mosaic into the payload of `HeadMosaicView`.
 
     Args:
         mosaic: The record; on the square-root scale.
         tokens: How many tokens the text has.
+        label: [layer, head] what each head does, where that is known.
 
     Returns:
         The record's bytes as they are, and how much each head had hidden.
     """
-    layers, heads, side, _ = mosaic.cells.shape
+    side = mosaic.cells.shape[2]
     per_cell = -(-tokens // side)
     return {
         **grid_payload(mosaic.key_value_head, mosaic.ablated),
         "cells": pack(mosaic.cells),
         "side": side,
+        "labels": None if label is None else label.tolist(),
         "hidden": pack(mosaic.hidden) if mosaic.hidden_positions else None,
         "mean_hidden": _mean(mosaic) if mosaic.hidden_positions else None,
         "pooled": "one cell a token" if side >= tokens else f"one cell for {per_cell} tokens, its largest weight",
-        "count": int(mosaic.exists.sum()),
-        "shape": [layers, heads],
     }
 
 

@@ -4,26 +4,36 @@ from typing import Any
 
 import numpy as np
 
-from model_runtime.records import Distribution
+from model_runtime.records import Distribution, Floats, Integers
 from viz.labels import quoted, visible
 from viz.payload import pack
 
 ROWS = 20
 
 
-def next_token_chart(distribution: Distribution, after: str, greedy: bool) -> dict[str, Any]:
+# How many of the tokens that led before heads were switched off stay in sight.
+_LEADERS = 5
+
+
+def next_token_chart(
+    distribution: Distribution, after: str, greedy: bool, before: Distribution | None = None
+) -> dict[str, Any]:
     """Turns a distribution into the rows of the chart.
 
     Args:
         distribution: What to draw; at least its 20 most probable tokens.
         after: The visible label of the token at `distribution.position`.
         greedy: Whether the next step takes the most probable token instead of drawing one.
+        before: The same with every head on, over the whole vocabulary, where some are off; `distribution` then also
+            lists the whole vocabulary.
 
     Returns:
         The payload of `NextTokenChart`: at most 20 rows, ordered by raw probability. The token that follows in the text
         is always among them, and so is the one that a step would take where the record holds it. `other` is the rest.
+        `before` are the raw probabilities of the same rows with every head on, None where every head is on.
     """
-    rows = _rows(distribution)
+    leaders = [] if before is None else before.ids[:_LEADERS].tolist()
+    rows = _rows(distribution, leaders)
     listed = set(rows)
     unlisted = [row for row in range(len(distribution.ids)) if row not in listed]
     return {
@@ -43,18 +53,26 @@ def next_token_chart(distribution: Distribution, after: str, greedy: bool) -> di
             "raw": distribution.other_raw + float(distribution.raw[unlisted].sum(dtype=np.float64)),
             "final": distribution.other_final + float(distribution.final[unlisted].sum(dtype=np.float64)),
         },
+        "before": None if before is None else pack(_raw_of(before, distribution.ids[rows])),
+        "before_entropy": None if before is None else before.entropy,
         "entropy": distribution.entropy,
         "vocabulary": distribution.vocabulary_size,
     }
 
 
-def _rows(distribution: Distribution) -> list[int]:
+def _rows(distribution: Distribution, leaders: list[int]) -> list[int]:
     """The rows to draw: the first ones, and those that must be seen wherever they stand."""
     ids = distribution.ids.tolist()
-    wanted = {ids.index(token) for token in (distribution.chosen, distribution.choice) if token in ids}
+    wanted = {ids.index(token) for token in (distribution.chosen, distribution.choice, *leaders) if token in ids}
     outside = sorted(row for row in wanted if row >= ROWS)
     first = list(range(min(ROWS, len(ids))))
     return first[: ROWS - len(outside)] + outside if outside else first
+
+
+def _raw_of(distribution: Distribution, ids: Integers) -> Floats:
+    """The raw probabilities of some tokens; all of them have to be listed."""
+    order = np.argsort(distribution.ids)
+    return distribution.raw[order[np.searchsorted(distribution.ids, ids, sorter=order)]]
 
 
 def _cut_by(distribution: Distribution, row: int) -> str:

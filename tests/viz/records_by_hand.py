@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from model_runtime.head_records import AblationScan, HeadMosaic, HeadPairs, HeadRanking
 from model_runtime.records import AttentionMap, Distribution, FilterStage, LensGrid, TokenTable
 
 TEXT = ("<s>", " The", " cat", "\n", "</script>", " sat")
@@ -65,3 +66,49 @@ def lens(streams: int = 4, count: int = 6) -> LensGrid:
         target_probability=probability.copy(),
         vocabulary={index: f"<{index}>" for index in range(9)},
     )
+
+
+def key_value_heads() -> np.ndarray:
+    """Three layers of four heads, two of which share keys and values; layer 1 has no attention."""
+    return np.array([[0, 0, 1, 1], [-1, -1, -1, -1], [0, 0, 1, 1]])
+
+
+def mosaic(hidden: bool = False) -> HeadMosaic:
+    groups = key_value_heads()
+    share = np.where(groups >= 0, 0.25, np.nan).astype(np.float32)
+    ablated = np.zeros(groups.shape, bool)
+    ablated[2, 3] = True
+    return HeadMosaic(
+        cells=np.arange(3 * 4 * 4, dtype=np.uint8).repeat(4).reshape(3, 4, 4, 4),
+        scale="sqrt",
+        edges=np.array([0, 2, 4, 6, 8]),
+        exists=groups >= 0,
+        key_value_head=groups,
+        ablated=ablated,
+        hidden_positions=(0,) if hidden else (),
+        hidden=share if hidden else np.where(groups >= 0, 0, np.nan).astype(np.float32),
+    )
+
+
+def ranking() -> HeadRanking:
+    """Weights that grow with the head's number."""
+    groups = key_value_heads()
+    weights = np.where(groups >= 0, np.arange(12).reshape(3, 4) / 16, np.nan).astype(np.float32)
+    order = np.array([(2, 3), (2, 2), (2, 1), (2, 0), (0, 3), (0, 2), (0, 1), (0, 0)])
+    rank = np.full(groups.shape, -1)
+    rank[tuple(order.T)] = np.arange(8)
+    share = np.where(groups >= 0, 0.5, np.nan).astype(np.float32)
+    return HeadRanking(5, (1, 4), weights, rank, order, groups, np.zeros(groups.shape, bool), (0, 1), share)
+
+
+def pairs() -> HeadPairs:
+    weights = np.array([0.75, 0.5], np.float32)
+    return HeadPairs(2, 1, np.array([4, 5]), np.array([2, 4]), weights, ())
+
+
+def scan(done: int) -> AblationScan:
+    change = np.full((3, 4), np.nan, np.float32)
+    change[0] = [0.1, -0.3, 0.0, 0.2]
+    if done == 8:
+        change[2] = [0.0, 0.0, -0.5, 0.05]
+    return AblationScan(7, " Tokyo<b>", "mean", 0.6, change, change * 2, done, 8)

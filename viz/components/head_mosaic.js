@@ -64,7 +64,7 @@ function draw() {
   const note = element.querySelector('.ts-hidden-note');
   note.hidden = payload.mean_hidden === null;
   if (payload.mean_hidden !== null) {
-    note.textContent = `Without the hidden tokens: ${tokenscope.percent(payload.mean_hidden)} of all weight.`;
+    note.textContent = `Hidden: ${tokenscope.percent(payload.mean_hidden)} of all weight. The rest is scaled up to 1.`;
   }
   grid.draw(payload);
 }

@@ -27,7 +27,7 @@ function makeKey() {
 const named = (unit, position) => `“${payload.labels[unit]}” (${position})`;
 
 function drawKeys(row, last) {
-  const order = [...row.keys()].sort((a, b) => row[b] - row[a] || a - b).slice(0, LISTED);
+  const order = [...row.keys()].filter((unit) => !Number.isNaN(row[unit])).sort((a, b) => row[b] - row[a] || a - b).slice(0, LISTED);
   const chosen = new Set(payload.keys);
   while (keys.children.length < order.length) keys.append(makeKey());
   while (keys.children.length > order.length) keys.lastElementChild.remove();

@@ -14,28 +14,35 @@ function make(name, className) {
 function makeRow(name) {
   const row = make(name, 'ts-bar');
   const track = make('span', 'ts-track');
-  track.append(make('span', 'ts-raw'), make('span', 'ts-final'));
+  track.append(make('span', 'ts-raw'), make('span', 'ts-final'), make('span', 'ts-was'));
   row.append(make('code', 'ts-label'), track, make('span', 'ts-note'), make('span', 'ts-number'));
   if (name === 'button') row.type = 'button';
   return row;
 }
 
-function fill(row, { label, raw, final, cut, note, filtered }) {
+function fill(row, { label, raw, final, cut, note, filtered, was = null }) {
   const [code, track, remark, number] = row.children;
   code.textContent = label;
   code.title = label;
   track.children[0].style.width = `${raw * 100}%`;
   track.children[1].style.width = `${final * 100}%`;
+  track.children[2].hidden = was === null;
+  track.children[2].style.width = `${was * 100}%`;
   remark.textContent = note;
   // Both numbers where a filter changed something; in a greedy or unfiltered step they are one.
-  const both = filtered && !cut && Math.abs(raw - final) > 5e-5;
+  const both = filtered && !cut && Math.abs(raw - final) > 5e-5 && was === null;
   number.replaceChildren();
   if (both) {
     const before = make('span', 'ts-before');
     before.textContent = `${tokenscope.percent(raw)} → `;
     number.append(before);
   }
-  number.append(tokenscope.percent(cut ? raw : final));
+  if (was !== null) {
+    const before = make('span', 'ts-before');
+    before.textContent = `${tokenscope.percent(was)} → `;
+    number.append(before);
+  }
+  number.append(tokenscope.percent(cut || was !== null ? raw : final));
   row.classList.toggle('ts-is-cut', Boolean(cut));
   row.classList.toggle('ts-filtered', filtered);
 }
@@ -48,7 +55,7 @@ function noteFor(payload, id, cut) {
   return notes.join(' · ');
 }
 
-function drawRow(payload, raw, final, index) {
+function drawRow(payload, raw, final, was, index) {
   const row = list.children[index];
   const id = payload.ids[index];
   const cut = payload.cut[index];
@@ -57,8 +64,9 @@ function drawRow(payload, raw, final, index) {
   row.dataset.tokenId = id;
   row.classList.toggle('ts-taken', id === payload.chosen);
   row.classList.toggle('ts-choice', id === payload.choice);
-  fill(row, { label, raw: raw[index], final: final[index], cut, note, filtered: payload.filtered });
-  row.setAttribute('aria-label', `take ${label}, ${tokenscope.percent(raw[index])}${note ? `, ${note}` : ''}`);
+  fill(row, { label, raw: raw[index], final: final[index], cut, note, filtered: payload.filtered, was: was && was[index] });
+  const before = was ? `, ${tokenscope.percent(was[index])} with every head on` : '';
+  row.setAttribute('aria-label', `take ${label}, ${tokenscope.percent(raw[index])}${before}${note ? `, ${note}` : ''}`);
 }
 
 function drawOther(payload) {
@@ -80,14 +88,16 @@ function draw() {
   position = payload.position;
   const raw = tokenscope.decode(payload.raw);
   const final = tokenscope.decode(payload.final);
+  const was = payload.before && tokenscope.decode(payload.before);
   title.textContent = payload.title;
-  element.querySelector('.ts-next').classList.toggle('ts-two-numbers', payload.filtered);
+  element.querySelector('.ts-next').classList.toggle('ts-two-numbers', payload.filtered || Boolean(was));
   while (list.children.length < payload.ids.length) list.append(makeRow('button'));
   while (list.children.length > payload.ids.length) list.lastElementChild.remove();
-  payload.ids.forEach((_, index) => drawRow(payload, raw, final, index));
+  payload.ids.forEach((_, index) => drawRow(payload, raw, final, was, index));
   drawOther(payload);
-  foot.textContent =
-    `entropy ${payload.entropy.toFixed(2)} nats of ${Math.log(payload.vocabulary).toFixed(2)} · ` +
+  const before = was ? `${payload.before_entropy.toFixed(2)} → ` : '';
+  foot.textContent = `${was ? 'outline and first number: with every head on · ' : ''}` +
+    `entropy ${before}${payload.entropy.toFixed(2)} nats of ${Math.log(payload.vocabulary).toFixed(2)} · ` +
     `vocabulary ${tokenscope.whole(payload.vocabulary)}`;
 }
 

@@ -11,12 +11,15 @@ from model_runtime.records import AttentionMap
 from viz.attention_map import attention_payload, looks_at_payload
 from viz.components.heads import AttentionView, HeadMosaicView, HeadSide
 from viz.head_mosaic import mosaic_payload
+from viz.panels.head_facts import known_facts
 from viz.panels.scene import Scene
 from viz.units import Units, tokens_as_units, words_as_units
 from viz.window import window_to
 
 # The most rows and columns of one head in the mosaic; more could not be told apart at its size.
 MOSAIC_CELLS = 32
+# Up to so many tokens the heads' labels cost little; in longer texts the mosaic names them once the tab Heads has.
+LABELLED_TOKENS = 64
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def draw_mosaic(scene: Scene) -> dict[str, Any]:
         mosaic = scene.model.mosaic(scene.moment, cells=MOSAIC_CELLS, hide=scene.hide)
     except FeatureUnavailable as error:
         return {"unavailable": str(error)}
-    return mosaic_payload(mosaic, len(scene.labels))
+    facts = known_facts(scene, LABELLED_TOKENS)
+    return mosaic_payload(mosaic, len(scene.labels), None if facts is None else facts.label)
 
 
 def _in_units(scene: Scene) -> tuple[AttentionMap, Units]:

@@ -17,7 +17,8 @@ WAYS: Final = ("zero", "mean")
 
 def open_head(model: "Model", view: View, request: Request) -> Outcome:
     """Selects an attention head and opens the tab that shows it large."""
-    return Outcome(replace(view, tab="attention", **_head(model, request)))
+    layer, head = _head(model, request)
+    return Outcome(replace(view, tab="attention", layer=layer, head=head))
 
 
 def hide(model: "Model", view: View, request: Request) -> Outcome:
@@ -55,8 +56,7 @@ def clear_keys(model: "Model", view: View, request: Request) -> Outcome:
 
 def switch(model: "Model", view: View, request: Request) -> Outcome:
     """Switches one head off, or on again; the text stays and is run anew."""
-    chosen = _head(model, request)
-    place = (chosen["layer"], chosen["head"])
+    place = _head(model, request)
     by = one_of(request.detail.get("by", "zero"), WAYS, "way of switching off")
     moment = view.moment
     off = any((one.layer, one.head) == place and one.by == by for one in moment.interventions)
@@ -82,9 +82,8 @@ HEAD_ACTIONS: Final[dict[str, Action]] = {
 }
 
 
-def _head(model: "Model", request: Request) -> dict[str, int]:
+def _head(model: "Model", request: Request) -> tuple[int, int]:
+    """The (layer, head) that came with an action."""
     card = model.card()
-    return {
-        "layer": whole(request.detail.get("layer"), 0, card.layers - 1, "layer"),
-        "head": whole(request.detail.get("head"), 0, card.heads - 1, "head"),
-    }
+    layer = whole(request.detail.get("layer"), 0, card.layers - 1, "layer")
+    return layer, whole(request.detail.get("head"), 0, card.heads - 1, "head")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from model_runtime import HeadTable, Moment
+from model_runtime import FeatureUnavailable, HeadTable, Moment
 from viz.panels.scene import Scene
 
 if TYPE_CHECKING:
@@ -38,6 +38,20 @@ def head_facts_of(model: "Model", moment: Moment) -> HeadTable:
             kept.clear()
         kept[key] = found
     return found
+
+
+def known_facts(scene: Scene, most: int) -> HeadTable | None:
+    """Returns the measures and labels where they are known already or the text has at most so many tokens.
+
+    For pictures that name labels beside something else and must not wait for them. None where there is no attention.
+    """
+    kept = _tables.get(scene.model, {}).get((scene.moment.ids, scene.moment.interventions))
+    if kept is not None or len(scene.moment.ids) > most:
+        return kept
+    try:
+        return head_facts(scene)
+    except FeatureUnavailable:
+        return None
 
 
 def head_label(scene: Scene, layer: int, head: int) -> str:

@@ -13,7 +13,11 @@ def build() -> NextTokenChart:
 
 
 def draw(scene: Scene) -> dict[str, Any]:
-    """Returns the chart's payload for the cursor."""
-    cursor = scene.view.cursor
-    distribution = scene.model.distribution(scene.moment, cursor, top=ROWS)
-    return next_token_chart(distribution, scene.labels[cursor], scene.moment.decoding.temperature == 0)
+    """Returns the chart's payload for the cursor; where heads are off, over what it was with every head on."""
+    cursor, moment = scene.view.cursor, scene.moment
+    label, greedy = scene.labels[cursor], moment.decoding.temperature == 0
+    if not moment.interventions:
+        return next_token_chart(scene.model.distribution(moment, cursor, top=ROWS), label, greedy)
+    changed = scene.model.distribution(moment, cursor, top=None)
+    before = scene.model.distribution(moment.restored(), cursor, top=None)
+    return next_token_chart(changed, label, greedy, before)
