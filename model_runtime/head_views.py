@@ -53,21 +53,21 @@ def mosaic(
 def _pooled(rows: Iterable[Rows], edges: list[int], hidden: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
     """The largest weight of each cell [head, row, column], and what was hidden [head], summed over the queries."""
     side = len(edges) - 1
-    result: torch.Tensor | None = None
+    result: torch.Tensor | None = None  # [head, row of cells, key]: whole rows are quick to compare, columns are not
     taken: torch.Tensor | None = None
     for part in rows:
         part = part.without(hidden)
-        columns = torch.stack([part.weights[..., edges[i] : edges[i + 1]].amax(-1) for i in range(side)], -1)
+        heads, count, tokens = part.weights.shape
         if result is None or taken is None:
-            result, taken = columns.new_zeros(len(columns), side, side), columns.new_zeros(len(columns))
+            result, taken = part.weights.new_zeros(heads, side, tokens), part.weights.new_zeros(heads)
         taken += part.hidden.sum(1)
         for row in range(side):  # a row of cells may reach over two parts
-            low, high = max(edges[row] - part.begin, 0), min(edges[row + 1] - part.begin, columns.shape[1])
+            low, high = max(edges[row] - part.begin, 0), min(edges[row + 1] - part.begin, count)
             if low < high:
-                result[:, row] = torch.maximum(result[:, row], columns[:, low:high].amax(1))
+                result[:, row] = torch.maximum(result[:, row], part.weights[:, low:high].amax(1))
     assert result is not None  # a text has at least one token
     assert taken is not None
-    return result, taken
+    return torch.stack([result[..., edges[i] : edges[i + 1]].amax(-1) for i in range(side)], -1), taken
 
 
 def ranking(
