@@ -30,8 +30,9 @@ fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.ready-dev ## measure the speed of stepping against a bare loop
-	$(BIN)/python -m bench.stepping $(ARGS)
+bench: $(VENV)/.ready-dev ## measure stepping against a bare loop, and heads against the bare products
+	$(BIN)/python -m bench.stepping
+	$(BIN)/python -m bench.heads
 
 train: $(VENV)/.ready-dev ## train the built-in model again (about 90 minutes on 2 cores)
 	$(BIN)/python -m builtin_model.train --out build/builtin $(ARGS)
