@@ -77,7 +77,7 @@ def open_page(browser: BrowserContext, address: str) -> Iterator[Callable[..., P
         page = browser.new_page()
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
-        page.add_init_script("localStorage.clear()")
+        page.add_init_script("if (window === top) localStorage.clear()")  # a sandboxed frame has none
         page.on("request", guard)  # a route would see more, but switches the cache off
         page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
         page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)

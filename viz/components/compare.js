@@ -217,6 +217,7 @@ function draw() {
   missing.hidden = !payload.unavailable;
   missing.textContent = payload.unavailable || '';
   element.querySelector('.ts-alike').hidden = !payload.alike;
+  element.querySelector('.ts-ask-alike').hidden = !payload.ask;
   drawBar();
   drawCards();
   drawTwo();
@@ -233,6 +234,7 @@ element.querySelector('.ts-compare-bar').addEventListener('click', (event) => {
   else if (does === 'combine') tokenscope.act('pin', { method: method.value, scope: scope.value, keep: false });
   else if (does === 'clear') tokenscope.act('unpin', {});
 });
+element.querySelector('[data-does="liken"]').addEventListener('click', () => tokenscope.act('liken'));
 colourBy.addEventListener('change', drawMap);
 
 function drawScales() {

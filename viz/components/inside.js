@@ -252,6 +252,7 @@ function draw() {
   element.querySelector('.ts-hidden-note').hidden = payload.hide === 'none';
   drawSharing();
   drawReach();
+  element.querySelector('.ts-shown').textContent = payload.rest.count ? `keys: ${payload.shown}` : '';
   element.querySelector('.ts-vector-name code').textContent = payload.query_label;
   const top = largest(arrays.query);
   strip(element.querySelector('.ts-query'), arrays.query, top, (column, value) => ['query vector', `dimension ${column}: ${number(value)}`]);

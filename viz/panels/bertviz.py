@@ -1,5 +1,6 @@
 """The bertviz tab: its head view or model view of the text that is shown, built when asked for."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -56,7 +57,7 @@ def draw(scene: Scene) -> dict[str, Any]:
     }
 
 
-def make(model: "Model", view: View, detail: dict[str, Any]) -> dict[str, Any]:
+def make(model: "Model", view: View, detail: Mapping[str, Any]) -> dict[str, Any]:
     """Builds the document that the page asks for.
 
     Args:

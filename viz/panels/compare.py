@@ -14,12 +14,14 @@ from viz.components.studies import CompareView
 from viz.head_names import group_name, head_name, shares
 from viz.head_table import label_indices
 from viz.labels import SPACE_MARK, quoted
-from viz.panels.head_facts import head_facts, head_facts_of
+from viz.panels.head_facts import head_facts, head_facts_of, similarity_known, similarity_of
 from viz.panels.pins import MOST_PINS, Pin
 from viz.panels.scene import Scene, scene_of
-from viz.window import window_to
+from viz.window import Window, window_to
 
 NEAREST = 6
+MOST_SHOWN = 128  # tokens on a card: more would neither be seen nor be sent quickly
+MOST_AT_ONCE = 256  # heads that are compared without being asked to, at every step
 _PREVIEW = 28
 _NOT_TWO = "A difference and a distance are drawn when exactly two maps are pinned."
 
@@ -45,7 +47,9 @@ def draw(scene: Scene) -> dict[str, Any]:
         "alike": None,
     }
     try:
-        return {**frame, "chosen": _chosen(scene), "alike": _alike(scene)}
+        asked = (head_facts(scene).key_value_head >= 0).sum() > MOST_AT_ONCE
+        ready = not asked or similarity_known(scene.model, scene.moment, scene.hide)
+        return {**frame, "chosen": _chosen(scene), "alike": _alike(scene) if ready else None, "ask": not ready}
     except FeatureUnavailable as error:
         return {**frame, "chosen": None, "unavailable": str(error)}
 
@@ -61,7 +65,7 @@ def _alike(scene: Scene) -> dict[str, Any]:
     from model_runtime.head_measures import LABELS
 
     view = scene.view
-    similarity = scene.model.similarity(scene.moment, scene.hide)
+    similarity = similarity_of(scene.model, scene.moment, scene.hide)
     known = bool((similarity.heads == (view.layer, view.head)).all(axis=1).any())
     near = nearest(similarity, view.layer, view.head, NEAREST) if known else []
     places = label_indices(head_facts(scene), LABELS)
@@ -70,13 +74,14 @@ def _alike(scene: Scene) -> dict[str, Any]:
 
 def _pinned(scene: Scene, pin: Pin) -> Pinned:
     """Computes one pinned map; what goes wrong with it stays on its card."""
-    now = Pinned(pin.name, "", "now", _head(pin), None, [], scene.window, scene.view.cursor)
+    now = Pinned(pin.name, "", "now", _head(pin), None, [], _window(scene), scene.view.cursor)
     try:
         place = _kept(scene, pin) if pin.moment else scene
         facts = head_facts_of(place.model, place.moment)
         if pin.moment:
             count = len(place.labels)
-            window = window_to(min(scene.window.stop, count) - 1, count, scene.view.window)
+            # Of equal length, so that both show the same tokens wherever the cursor stands.
+            window = now.window if count == len(scene.labels) else _window(place)
             when = f"{count} tokens kept: {quoted(_ending(place.labels), _PREVIEW)}"
             now = replace(now, when=when, window=window, cursor=place.view.cursor)
         map_ = _map(place, pin, facts)
@@ -85,6 +90,10 @@ def _pinned(scene: Scene, pin: Pin) -> Pinned:
     off = [head_name(one.layer, one.head) for one in place.moment.interventions]
     when = f"{now.when}, off: {', '.join(off)}" if off else now.when
     return replace(now, about=_about(pin, facts), when=when, map=map_, labels=place.labels)
+
+
+def _window(scene: Scene) -> Window:
+    return window_to(scene.view.cursor, len(scene.labels), min(scene.view.window, MOST_SHOWN))
 
 
 def _kept(scene: Scene, pin: Pin) -> Scene:
@@ -139,8 +148,7 @@ def _two(pinned: list[Pinned]) -> tuple[dict[str, Any] | None, str]:
         return None, f"The two texts have {lengths}: a difference needs texts of equal length."
     from model_runtime.head_distance import distance_between  # late: this import brings torch
 
-    # Of equal length, so that both can be drawn over the same tokens.
-    return difference_payload(one, replace(other, window=one.window), distance_between(one.map, other.map)), ""
+    return difference_payload(one, other, distance_between(one.map, other.map)), ""
 
 
 def _common(pinned: list[Pinned]) -> str:

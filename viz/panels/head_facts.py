@@ -1,17 +1,18 @@
-"""What each head does, for whichever picture names heads: computed once a text, when the first picture asks."""
+"""What is known of all heads of a text, for whichever picture asks first: computed once a text."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from model_runtime import FeatureUnavailable, HeadTable, Moment
+from model_runtime import FeatureUnavailable, HeadSimilarity, HeadTable, Moment
 from viz.panels.scene import Scene
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
 
-_KEPT: Final = 16  # tables a model; each holds some numbers a head
+_KEPT: Final = 16  # answers a model; each holds some numbers a head, or a pair of heads
 # Weak, so that a model that makes room for another is really let go. What is lost here is computed again.
-_tables: "WeakKeyDictionary[Model, dict[object, HeadTable]]" = WeakKeyDictionary()
+_answers: "WeakKeyDictionary[Model, dict[object, Any]]" = WeakKeyDictionary()
 
 
 def head_facts(scene: Scene) -> HeadTable:
@@ -24,19 +25,12 @@ def head_facts(scene: Scene) -> HeadTable:
 
 
 def head_facts_of(model: "Model", moment: Moment) -> HeadTable:
-    """Returns the measures and labels of all heads on a text; how the next token is chosen does not matter to them.
+    """Returns the measures and labels of all heads on a text.
 
     Raises:
         FeatureUnavailable: This model does not show its attention.
     """
-    kept = _tables.setdefault(model, {})
-    key = (moment.ids, moment.interventions)
-    found = kept.get(key)
-    if found is None:
-        found = model.heads(moment)
-        if len(kept) >= _KEPT:
-            kept.clear()
-        kept[key] = found
+    found: HeadTable = _once(model, _facts(moment), lambda: model.heads(moment))
     return found
 
 
@@ -45,9 +39,9 @@ def known_facts(scene: Scene, most: int) -> HeadTable | None:
 
     For pictures that name labels beside something else and must not wait for them. None where there is no attention.
     """
-    kept = _tables.get(scene.model, {}).get((scene.moment.ids, scene.moment.interventions))
-    if kept is not None or len(scene.moment.ids) > most:
-        return kept
+    found: HeadTable | None = _answers.get(scene.model, {}).get(_facts(scene.moment))
+    if found is not None or len(scene.moment.ids) > most:
+        return found
     try:
         return head_facts(scene)
     except FeatureUnavailable:
@@ -61,3 +55,42 @@ def head_label(scene: Scene, layer: int, head: int) -> str:
         FeatureUnavailable: This model does not show its attention.
     """
     return str(head_facts(scene).label[layer, head])
+
+
+def similarity_of(model: "Model", moment: Moment, hide: str | None) -> HeadSimilarity:
+    """Returns how alike all heads look at a text; seconds for a thousand heads.
+
+    Raises:
+        FeatureUnavailable: This model does not show its attention.
+    """
+    found: HeadSimilarity = _once(model, _alike(moment, hide), lambda: model.similarity(moment, hide))
+    return found
+
+
+def similarity_known(model: "Model", moment: Moment, hide: str | None) -> bool:
+    """Returns whether `similarity_of` has its answer ready."""
+    return _alike(moment, hide) in _answers.get(model, {})
+
+
+def _facts(moment: Moment) -> object:
+    return ("facts", *_text(moment))
+
+
+def _alike(moment: Moment, hide: str | None) -> object:
+    return ("alike", hide, *_text(moment))
+
+
+def _text(moment: Moment) -> tuple[object, ...]:
+    """What attention depends on: how the next token is chosen does not matter to it."""
+    return moment.ids, moment.interventions
+
+
+def _once(model: "Model", key: object, ask: Callable[[], Any]) -> Any:
+    kept = _answers.setdefault(model, {})
+    if key not in kept:
+        answer = ask()
+        if len(kept) >= _KEPT:
+            kept.clear()
+        kept[key] = answer
+        return answer
+    return kept[key]

@@ -6,6 +6,9 @@ from model_runtime import FeatureUnavailable
 from viz.components.studies import InsideView
 from viz.head_inside import inside_payload
 from viz.panels.scene import Scene
+from viz.window import window_to
+
+MOST_ROWS = 64  # keys: more would be a long way to scroll, and slow
 
 
 def build() -> InsideView:
@@ -21,5 +24,6 @@ def draw(scene: Scene) -> dict[str, Any]:
         inside = scene.model.inside(scene.moment, view.layer, view.head, view.cursor)
     except FeatureUnavailable as error:
         return {**frame, "unavailable": str(error)}
-    payload = inside_payload(inside, scene.labels, scene.window, scene.card.key_value_heads)
+    window = window_to(view.cursor, len(scene.labels), min(view.window, MOST_ROWS))
+    payload = inside_payload(inside, scene.labels, window, scene.card.key_value_heads)
     return {**frame, **payload, "hide": view.hide}

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from viz.panels.actions import Action, Outcome, Request
+from viz.panels.head_facts import similarity_of
 from viz.panels.pins import METHODS, MOST_PINS, SCOPES, Pin
 from viz.panels.view import View, one_of, whole
 
@@ -47,4 +48,10 @@ def unpin(model: "Model", view: View, request: Request) -> Outcome:
     return Outcome(replace(view, pins=view.pins[:index] + view.pins[index + 1 :]))
 
 
-PIN_ACTIONS: Final[dict[str, Action]] = {"pin": pin, "unpin": unpin}
+def liken(model: "Model", view: View, request: Request) -> Outcome:
+    """Compares all heads, which takes a while where there are many; the picture then finds the answer ready."""
+    similarity_of(model, view.moment, None if view.hide == "none" else view.hide)
+    return Outcome(view)
+
+
+PIN_ACTIONS: Final[dict[str, Action]] = {"pin": pin, "unpin": unpin, "liken": liken}

@@ -1,7 +1,7 @@
 """What is pinned for comparison: one head or several as one map, of the text that is shown or of one kept with it."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from model_runtime import Moment
 from model_runtime.errors import BadMoment, OutOfRange
@@ -14,6 +14,9 @@ Scope = Literal["head", "pinned", "layer", "all"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 MOST_PINS: Final = 8
 _MOST_INDEX: Final = 2**15
+_UNREADABLE: Final = "A pinned head cannot be read. Reload the page to begin anew."
+
+Choice = TypeVar("Choice")
 
 
 @dataclass(frozen=True)
@@ -65,26 +68,30 @@ def read_pins(content: object) -> tuple[Pin, ...]:
 
 def _read(content: object) -> Pin:
     if not isinstance(content, dict):
-        raise BadMoment("A pinned head cannot be read. Reload the page to begin anew.")
-    method, scope, heads = content.get("method"), content.get("scope"), content.get("heads")
-    moment, cursor = content.get("moment", ""), content.get("cursor", 0)
-    readable = (
-        method in METHODS
-        and scope in SCOPES
-        and (method == "head") == (scope == "head")
-        and isinstance(moment, str)
-        and _is_index(cursor, 2**31)
-        and isinstance(heads, list)
-        and len(heads) <= MOST_PINS * MOST_PINS
-        and (len(heads) > 0) == (scope != "all")
-        and all(isinstance(head, list) and len(head) == 2 for head in heads)
-        and all(_is_index(index, _MOST_INDEX) for head in heads for index in head)
-    )
-    if not readable:
-        raise BadMoment("A pinned head cannot be read. Reload the page to begin anew.")
+        raise BadMoment(_UNREADABLE)
+    heads, moment, cursor = content.get("heads"), content.get("moment", ""), content.get("cursor", 0)
+    if not isinstance(heads, list) or len(heads) > MOST_PINS or not isinstance(moment, str):
+        raise BadMoment(_UNREADABLE)
+    method, scope = _choice(content.get("method"), METHODS), _choice(content.get("scope"), SCOPES)
+    # One head is itself; several need a way to become one; all need no list.
+    if (method == "head") != (scope == "head") or (scope == "all") == bool(heads) or not _is_index(cursor, 2**31):
+        raise BadMoment(_UNREADABLE)
     if moment:
         Moment.from_text(moment)
-    return Pin(method, scope, tuple((layer, head) for layer, head in heads), moment, cursor)
+    return Pin(method, scope, tuple(_head(head) for head in heads), moment, cursor)
+
+
+def _head(content: object) -> Head:
+    if not isinstance(content, list) or len(content) != 2 or not all(_is_index(one, _MOST_INDEX) for one in content):
+        raise BadMoment(_UNREADABLE)
+    return content[0], content[1]
+
+
+def _choice(value: object, choices: tuple[Choice, ...]) -> Choice:
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise BadMoment(_UNREADABLE)
 
 
 def _is_index(value: object, most: int) -> bool:
