@@ -29,6 +29,8 @@ function fill(row, { label, raw, final, cut, note, filtered, was = null }) {
   track.children[2].hidden = was === null;
   track.children[2].style.width = `${was * 100}%`;
   remark.textContent = note;
+  // A long bar would run under its note, so there the note is written into the bar.
+  remark.classList.toggle('ts-note-inside', final > 0.6 && !cut);
   // Both numbers where a filter changed something; in a greedy or unfiltered step they are one.
   const both = filtered && !cut && Math.abs(raw - final) > 5e-5 && was === null;
   number.replaceChildren();
