@@ -85,7 +85,10 @@ function draw() {
   drawScan();
 }
 
-begin.addEventListener('click', () => tokenscope.act('scan', { target: Number(target.value), by: by.value }));
+begin.addEventListener('click', () => {
+  const chosen = target.value === '' ? null : Number(target.value); // by default the model's first choice
+  tokenscope.act('scan', { target: chosen, by: by.value });
+});
 cancel.addEventListener('click', () => tokenscope.stop());
 by.addEventListener('change', () => { tokenscope.offBy = by.value; });
 rows.addEventListener('click', (event) => {
