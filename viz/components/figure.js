@@ -15,7 +15,7 @@ window.tokenscope.figure = (() => {
     return loading;
   }
 
-  const CONFIG = { displayModeBar: false, doubleClick: false, scrollZoom: false, responsive: false };
+  const CONFIG = { displayModeBar: false, showTips: false, doubleClick: false, scrollZoom: false, responsive: false };
   const MONO = 'ui-monospace, "Cascadia Mono", "SF Mono", Menlo, "DejaVu Sans Mono", monospace';
 
   // What a drag cut out, on both axes; null for all.
