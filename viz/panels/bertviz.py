@@ -13,7 +13,7 @@ from viz.bertviz_view import KINDS, bertviz_document, estimated_bytes
 from viz.components.bertviz_scripts import bertviz_scripts
 from viz.components.studies import BertvizFrame
 from viz.labels import shorten
-from viz.panels.head_facts import head_facts
+from viz.panels.head_facts import heads_there_are
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View, one_of, whole
 from viz.window import Window, window_to
@@ -37,7 +37,7 @@ def draw(scene: Scene) -> dict[str, Any]:
     if any(script is None for script in scripts.values()):
         return {"unavailable": "bertviz is not installed here: pip install bertviz==1.4.1, then start the page again."}
     try:
-        counts = (head_facts(scene).key_value_head >= 0).sum(axis=1)
+        counts = (heads_there_are(scene) >= 0).sum(axis=1)
     except FeatureUnavailable as error:
         return {"unavailable": str(error)}
     tokens = {size: window_to(scene.view.cursor, len(scene.labels), size).size for size in SIZES}
@@ -97,7 +97,7 @@ def make(model: "Model", view: View, detail: Mapping[str, Any]) -> dict[str, Any
 
 def _weights(scene: Scene, layers: list[int], window: Window) -> Floats:
     """[layer, head, query, key] inside the window, without what the switch hides; zeros where there is no head."""
-    exists = head_facts(scene).key_value_head >= 0
+    exists = heads_there_are(scene) >= 0
     part = slice(window.start, window.stop)
     hidden = scene.model.hiding(scene.moment, scene.hide)
     weights = np.zeros((len(layers), exists.shape[1], window.size, window.size), np.float32)

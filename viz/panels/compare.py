@@ -14,7 +14,7 @@ from viz.components.studies import CompareView
 from viz.head_names import group_name, head_name, shares
 from viz.head_table import label_indices
 from viz.labels import SPACE_MARK, quoted
-from viz.panels.head_facts import head_facts, head_facts_of, similarity_known, similarity_of
+from viz.panels.head_facts import head_facts, head_facts_of, heads_there_are, similarity_known, similarity_of
 from viz.panels.pins import MOST_PINS, Pin
 from viz.panels.scene import Scene, scene_of
 from viz.window import Window, window_to
@@ -47,7 +47,7 @@ def draw(scene: Scene) -> dict[str, Any]:
         "alike": None,
     }
     try:
-        asked = (head_facts(scene).key_value_head >= 0).sum() > MOST_AT_ONCE
+        asked = (heads_there_are(scene) >= 0).sum() > MOST_AT_ONCE
         ready = not asked or similarity_known(scene.model, scene.moment, scene.hide)
         return {**frame, "chosen": _chosen(scene), "alike": _alike(scene) if ready else None, "ask": not ready}
     except FeatureUnavailable as error:

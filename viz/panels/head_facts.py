@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from model_runtime import FeatureUnavailable, HeadSimilarity, HeadTable, Moment
+from model_runtime.records import Integers
 from viz.panels.scene import Scene
 
 if TYPE_CHECKING:
@@ -46,6 +47,17 @@ def known_facts(scene: Scene, most: int) -> HeadTable | None:
         return head_facts(scene)
     except FeatureUnavailable:
         return None
+
+
+def heads_there_are(scene: Scene) -> Integers:
+    """Returns the key/value head of every head of the model, [layer, head], -1 where there is no head; no text matters.
+
+    Raises:
+        FeatureUnavailable: This model does not show its attention.
+    """
+    first = scene.moment.restored().cut(1)
+    found: Integers = _once(scene.model, "heads", lambda: scene.model.heads(first).key_value_head)
+    return found
 
 
 def head_label(scene: Scene, layer: int, head: int) -> str:
