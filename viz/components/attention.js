@@ -21,13 +21,14 @@ function sizeOf(zoom) {
 
 // Where cells are lower than the smallest readable letter, only some are named; hovering names every one.
 const SMALLEST = 7.5;
+const SPARSE = 16; // room for a name in an image: names are what takes longest to draw
 
 function ticksFor(length, zoom) {
   const { tickvals, ticktext } = payload.figure.layout.xaxis;
   const ticks = (range) => {
     const shown = range ? Math.abs(range[1] - range[0]) : tickvals.length;
     const cell = length / shown;
-    const every = Math.ceil(SMALLEST / cell);
+    const every = Math.ceil((arrays.triangle && !range ? SPARSE : SMALLEST) / cell);
     const named = (_, index) => (tickvals.length - 1 - index) % every === 0; // always the newest
     return {
       tickvals: tickvals.filter(named),
