@@ -53,7 +53,7 @@ window.tokenscope.headMap = (svg, key) => {
     const { fill, shape } = styleOf(index, by);
     const chosen = layer === selected[0] && head === selected[1];
     const mark = node('path', {
-      d: shape, fill, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${SIZE})`, role: 'button',
+      d: shape, fill, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${chosen ? 1.4 * SIZE : SIZE})`, role: 'button',
       'data-layer': layer, 'data-head': head, tabindex: chosen ? 0 : -1, 'aria-label': describe(index).join(', '),
     });
     mark.classList.toggle('ts-here', chosen);

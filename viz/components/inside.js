@@ -233,10 +233,11 @@ function drawValueFoot(top) {
   const column = [...arrays.output.keys()].reduce((best, at) => (Math.abs(arrays.output[at]) > Math.abs(arrays.output[best]) ? at : best), 0);
   let added = rest[column];
   for (let index = 0; index < payload.labels.length; index += 1) added += arrays.weighted[index * deep() + column];
+  const sink = payload.sink > 0 ? ` The model's own sink takes ${payload.sink.toFixed(4)} and adds nothing.` : '';
   const off = payload.ablated === null ? '' :
     ` This head is switched off: the model puts ${payload.ablated === 'zero' ? 'zeros' : 'its mean output'} in place of this.`;
   element.querySelector('.ts-check-values').textContent =
-    `Check, dimension ${column}: the weighted values add up to ${number(added)}; the output holds ${number(arrays.output[column])}.${off}`;
+    `Check, dimension ${column}: the weighted values add up to ${number(added)}; the output holds ${number(arrays.output[column])}.${sink}${off}`;
 }
 
 function draw() {
@@ -258,6 +259,20 @@ function draw() {
   strip(element.querySelector('.ts-query'), arrays.query, top, (column, value) => ['query vector', `dimension ${column}: ${number(value)}`]);
   drawScores();
   drawValues();
+  showSeen();
+}
+
+// A new query or layer begins with the first key that it sees: what a window hides lies above.
+let seen = '';
+
+function showSeen() {
+  const now = `${payload.layer} ${payload.position}`;
+  if (now === seen) return;
+  seen = now;
+  for (const scroll of element.querySelectorAll('.ts-inside-scroll')) {
+    const row = scroll.querySelector('tbody').rows[Math.max(0, payload.first_visible - payload.start - 1)];
+    scroll.scrollTop = row ? row.offsetTop - scroll.querySelector('thead').offsetHeight : 0;
+  }
 }
 
 element.addEventListener('click', (event) => {
