@@ -92,12 +92,17 @@ def difference_payload(one: Pinned, other: Pinned, distance: HeadDistance) -> di
 
 
 def similarity_payload(
-    similarity: HeadSimilarity, label: Integers, label_names: Sequence[str], near: Sequence[tuple[Head, float]]
+    similarity: HeadSimilarity,
+    key_value_head: Integers,
+    label: Integers,
+    label_names: Sequence[str],
+    near: Sequence[tuple[Head, float]],
 ) -> dict[str, Any]:
     """Turns the likeness of all heads into the payload of the map and of the list of nearest heads.
 
     Args:
         similarity: The likeness.
+        key_value_head: [layer, head] the key/value head that each reads.
         label: [layer, head] each head's label as its place in `label_names`.
         label_names: What the labels are called.
         near: The heads most alike the selected one, with their distances.
@@ -106,12 +111,13 @@ def similarity_payload(
     return {
         "heads": pack(similarity.heads),
         "coordinates": pack(similarity.coordinates.astype(np.float32)),
+        "key_value": pack(key_value_head[layers, heads]),
         "label": pack(label[layers, heads]),
         "label_names": list(label_names),
         "explained": similarity.explained,
         "queries": len(similarity.queries),
         "hides": len(similarity.hidden_positions),
-        "nearest": [[*head, distance] for head, distance in near],
+        "nearest": [[*head, distance, int(key_value_head[head])] for head, distance in near],
     }
 
 

@@ -82,10 +82,12 @@ class TestComparison:
         assert "weights" not in card
 
     def test_the_map_of_heads_knows_labels_and_neighbours(self) -> None:
-        places = label_indices(by_hand.head_table(), by_hand.LABELS)
-        payload = similarity_payload(by_hand.similarity(), places, ["a", "b", "c"], [((0, 1), 0.3), ((1, 0), 0.4)])
+        table = by_hand.head_table()
+        places = label_indices(table, by_hand.LABELS)
+        near = [((0, 1), 0.3), ((1, 0), 0.4)]
+        payload = similarity_payload(by_hand.similarity(), table.key_value_head, places, ["a", "b", "c"], near)
         assert unpack(payload["label"]).tolist() == [0, 2, 1, 0, 2]
-        assert payload["nearest"] == [[0, 1, 0.3], [1, 0, 0.4]]
+        assert payload["nearest"] == [[0, 1, 0.3, 0], [1, 0, 0.4, 0]]
         assert payload["hides"] == 1
 
 

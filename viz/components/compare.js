@@ -165,7 +165,7 @@ distances.addEventListener('click', (event) => {
 function drawNear() {
   const [layer, head] = payload.selected;
   element.querySelector('.ts-near-title').textContent = `Most like L${layer} H${head}`;
-  near.replaceChildren(...payload.alike.nearest.map(([nearLayer, nearHead, distance]) => {
+  near.replaceChildren(...payload.alike.nearest.map(([nearLayer, nearHead, distance, group]) => {
     const row = document.createElement('button');
     row.type = 'button';
     row.className = 'ts-near-row';
@@ -175,6 +175,7 @@ function drawNear() {
     const track = make('span', 'ts-track', row);
     const number = make('span', 'ts-number', row);
     name.textContent = `L${nearLayer} H${nearHead}`;
+    make('span', 'ts-near-group', row).textContent = `kv ${group}`;
     make('span', 'ts-final', track).style.width = `${100 * distance}%`;
     number.textContent = distance.toFixed(3);
     row.setAttribute('aria-label', `open L${nearLayer} H${nearHead}, distance ${distance.toFixed(3)}`);

@@ -44,7 +44,7 @@ window.tokenscope.headMap = (svg, key) => {
 
   function describe(index) {
     const [layer, head] = [shown.heads[2 * index], shown.heads[2 * index + 1]];
-    return [`L${layer} H${head}`, shown.names[shown.label[index]] ?? ''].filter(Boolean);
+    return [`L${layer} H${head}`, `kv ${shown.groups[index]}`, shown.names[shown.label[index]] ?? ''].filter(Boolean);
   }
 
   function drawMark(index, place, by, selected, pinned) {
@@ -87,7 +87,10 @@ window.tokenscope.headMap = (svg, key) => {
   function draw(alike, by, selected, pinned) {
     const { decode } = window.tokenscope;
     const heads = decode(alike.heads);
-    shown = { heads, label: decode(alike.label), names: alike.label_names, layers: 1 + Math.max(...heads.filter((_, i) => i % 2 === 0)) };
+    shown = {
+      heads, label: decode(alike.label), groups: decode(alike.key_value), names: alike.label_names,
+      layers: 1 + Math.max(...heads.filter((_, i) => i % 2 === 0)),
+    };
     const focused = svg.contains(document.activeElement);
     const place = placer(decode(alike.coordinates));
     const order = [...Array(heads.length / 2).keys()];

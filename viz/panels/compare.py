@@ -68,8 +68,9 @@ def _alike(scene: Scene) -> dict[str, Any]:
     similarity = similarity_of(scene.model, scene.moment, scene.hide)
     known = bool((similarity.heads == (view.layer, view.head)).all(axis=1).any())
     near = nearest(similarity, view.layer, view.head, NEAREST) if known else []
-    places = label_indices(head_facts(scene), LABELS)
-    return similarity_payload(similarity, places, [label.name for label in LABELS], near)
+    facts = head_facts(scene)
+    names = [label.name for label in LABELS]
+    return similarity_payload(similarity, facts.key_value_head, label_indices(facts, LABELS), names, near)
 
 
 def _pinned(scene: Scene, pin: Pin) -> Pinned:
