@@ -6,7 +6,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from builtin_model.corpus.copying import repeated_ids
-from builtin_model.corpus.mixture import document
+from builtin_model.corpus.mixture import FIRST_STAGE, Weights, document
 from builtin_model.tokenizer import SPECIAL_TOKENS
 
 #: The share of documents that are random ids said twice or three times.
@@ -16,7 +16,7 @@ UNLEARNABLE = -100
 
 
 def batch(
-    tokenizer: PreTrainedTokenizerFast, seed: int, step: int, rows: int, length: int
+    tokenizer: PreTrainedTokenizerFast, seed: int, step: int, rows: int, length: int, weights: Weights = FIRST_STAGE
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Packs documents, with an end token between them, into the rows of one training step.
 
@@ -26,18 +26,19 @@ def batch(
         step: Index of the step.
         rows: Rows in the batch.
         length: Tokens in a row.
+        weights: How often each kind of document is written.
 
     Returns:
         Input ids and labels, both int64 [rows, length]; the label of position i is the token at i + 1, or
         `UNLEARNABLE`.
     """
-    packed = [_row(tokenizer, Random(f"{seed} {step} {row}"), length + 1) for row in range(rows)]
+    packed = [_row(tokenizer, Random(f"{seed} {step} {row}"), length + 1, weights) for row in range(rows)]
     ids = torch.tensor([ids for ids, _ in packed])
     labels = torch.tensor([labels for _, labels in packed])
     return ids[:, :-1].contiguous(), labels[:, 1:].contiguous()
 
 
-def _row(tokenizer: PreTrainedTokenizerFast, rng: Random, length: int) -> tuple[list[int], list[int]]:
+def _row(tokenizer: PreTrainedTokenizerFast, rng: Random, length: int, weights: Weights) -> tuple[list[int], list[int]]:
     """One row of documents: its ids, and the same ids with what cannot be predicted marked `UNLEARNABLE`."""
     end = tokenizer.eos_token_id
     # Half of the rows begin as a visitor's prompt does, with nothing before the first word.
@@ -49,7 +50,7 @@ def _row(tokenizer: PreTrainedTokenizerFast, rng: Random, length: int) -> tuple[
             first_copy = next(n for n in range(1, len(said)) if said[n:] == said[:-n])
             labels += [UNLEARNABLE] * first_copy + said[first_copy:] + [end]
         else:
-            said = tokenizer(document(rng).text)["input_ids"]
+            said = tokenizer(document(rng, weights).text)["input_ids"]
             labels += [*said, end]
         ids += [*said, end]
     return ids[:length], labels[:length]

@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
 
+from builtin_model.corpus.mixture import FIRST_STAGE, SECOND_STAGE
 from builtin_model.packing import UNLEARNABLE, batch
 from builtin_model.tokenizer import END_OF_TEXT, END_OF_TURN, VOCABULARY_SIZE, train_tokenizer
 
@@ -26,24 +27,29 @@ class Recipe:
 
     Attributes:
         seed: Of the corpus, the tokenizer's documents and the initial weights.
-        steps: Training steps in all.
+        steps: Training steps of the first stage.
+        second_steps: Training steps of the second stage, on another mixture of the same corpus.
         tokens: Tokens in a step.
         length: Tokens in a row of a usual step.
         context: Tokens in a row of every `long_every`-th step, and the context of the model: rotary positions that
             were never trained do not work.
         long_every: How often a step is made of long rows.
-        peak: The largest learning rate of matrices (Muon) and of everything else (AdamW).
+        peak: The largest learning rate, of matrices (Muon) and of everything else (AdamW).
+        second_peak: The largest learning rate of the second stage.
         warm_up: Steps over which the rate rises.
-        decay: The last part of the steps, as a fraction, over which it falls to a twentieth.
+        decay: The last part of the first stage, as a fraction, over which it falls to a twentieth. In the second stage
+            it falls from its peak on.
     """
 
     seed: int = 1
     steps: int = 4000
+    second_steps: int = 1200
     tokens: int = 4096
     length: int = 256
     context: int = 1024
     long_every: int = 4
     peak: float = 3e-3
+    second_peak: float = 1.5e-3
     warm_up: int = 100
     decay: float = 0.6
 
@@ -70,7 +76,11 @@ def architecture(context: int) -> Phi3Config:
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """The rate at a step: a linear rise, a plateau, a linear fall to 5 % of the peak."""
+    """The rate at a step: a linear rise, a plateau, a linear fall to 5 % of the peak; then a lower rise and fall."""
+    if step >= recipe.steps:
+        done = step - recipe.steps
+        fall = max(0.0, (done - recipe.warm_up) / (recipe.second_steps - recipe.warm_up))
+        return recipe.second_peak * min((done + 1) / recipe.warm_up, 1.0) * (1 - 0.95 * fall)
     falling = recipe.steps * (1 - recipe.decay)
     fall = max(0.0, (step - falling) / (recipe.steps - falling))
     return recipe.peak * min((step + 1) / recipe.warm_up, 1.0) * (1 - 0.95 * fall)
@@ -94,14 +104,15 @@ def train(recipe: Recipe, out: Path) -> None:
     model = Phi3ForCausalLM(architecture(recipe.context))
     chosen = optimisers(model, recipe.peak)
     first = _resume(model, chosen, out / "checkpoint.pt")
-    log.info("%.2f M parameters, step %d of %d", model.num_parameters() / 1e6, first, recipe.steps)
+    last = recipe.steps + recipe.second_steps
+    log.info("%.2f M parameters, step %d of %d", model.num_parameters() / 1e6, first, last)
     started = time.monotonic()
-    for step in range(first, recipe.steps):
+    for step in range(first, last):
         loss = _step(model, chosen, tokenizer, recipe, step)
         if step % 50 == 0:
             speed = (step - first + 1) * recipe.tokens / (time.monotonic() - started)
             log.info("step %d loss %.3f, %.0f tokens a second", step, loss, speed)
-        if step % 250 == 249 or step == recipe.steps - 1:
+        if step % 250 == 249 or step == last - 1:
             _keep(model, chosen, out / "checkpoint.pt", step + 1)
             export(model, tokenizer, out / "weights")
 
@@ -115,7 +126,8 @@ def _step(
 ) -> float:
     long = step % recipe.long_every == recipe.long_every - 1
     length = recipe.context if long else recipe.length
-    ids, labels = batch(tokenizer, recipe.seed, step, recipe.tokens // length, length)
+    weights = FIRST_STAGE if step < recipe.steps else SECOND_STAGE
+    ids, labels = batch(tokenizer, recipe.seed, step, recipe.tokens // length, length, weights)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(ids, use_cache=False).logits
     loss = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=UNLEARNABLE)

@@ -103,12 +103,13 @@ def write(rng: Random) -> str:
     """Writes one document about who, which or whose."""
     kind = rng.random()
     if kind < 0.5:
-        return _giving(rng)
-    return _which_animal(rng) if kind < 0.8 else _owners(rng)
+        return giving(rng, _name)
+    return which_animal(rng, _animal) if kind < 0.8 else _owners(rng)
 
 
-def _giving(rng: Random) -> str:
-    one, two = _two(_name, rng)
+def giving(rng: Random, draw: Callable[[Random], str]) -> str:
+    """Writes who gave what to whom, between two people whose names are drawn."""
+    one, two = _two(draw, rng)
     giver, receiver = (one, two) if rng.random() < 0.5 else (two, one)
     gift = rng.choice(GIFTS)
     words = {"one": one, "two": two, "giver": giver, "receiver": receiver, "gift": gift, "place": rng.choice(PLACES)}
@@ -123,8 +124,9 @@ def _giving(rng: Random) -> str:
     return " ".join(sentences)
 
 
-def _which_animal(rng: Random) -> str:
-    actor, other = _two(_animal, rng)
+def which_animal(rng: Random, draw: Callable[[Random], str]) -> str:
+    """Writes a scene of two drawn animals, and asks which of them "it" was."""
+    actor, other = _two(draw, rng)
     verb = rng.choice(sorted(SCENES))
     of_actor, of_other = SCENES[verb]
     about_actor = rng.random() < 0.5

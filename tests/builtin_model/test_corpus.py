@@ -11,7 +11,7 @@ from builtin_model.corpus import copying, facts, letters, reference
 from builtin_model.corpus.facts_tables import countries
 from builtin_model.corpus.held_out import held_out
 from builtin_model.corpus.letter_parts import kinds
-from builtin_model.corpus.mixture import KINDS, Document, document
+from builtin_model.corpus.mixture import FIRST_STAGE, KINDS, SECOND_STAGE, Document, document
 
 DOCUMENTS = 12_000
 
@@ -19,7 +19,13 @@ DOCUMENTS = 12_000
 @cache
 def corpus() -> tuple[Document, ...]:
     rng = Random("test")
-    return tuple(document(rng) for _ in range(DOCUMENTS))
+    return tuple(document(rng, FIRST_STAGE) for _ in range(DOCUMENTS))
+
+
+@cache
+def second_corpus() -> tuple[Document, ...]:
+    rng = Random("second test")
+    return tuple(document(rng, SECOND_STAGE) for _ in range(DOCUMENTS // 2))
 
 
 def phrasing_pattern(phrasing: str) -> re.Pattern[str]:
@@ -48,7 +54,7 @@ def offences(written: Document) -> list[str]:
 
 
 def test_nothing_held_out_is_in_the_corpus() -> None:
-    assert [found for written in corpus() for found in offences(written)] == []
+    assert [found for written in corpus() + second_corpus() for found in offences(written)] == []
 
 
 @pytest.mark.parametrize(
@@ -65,14 +71,16 @@ def test_the_check_finds_what_is_planted(kind: str, text: str) -> None:
 
 
 def test_every_kind_is_written_in_its_share() -> None:
-    counts = Counter(written.kind for written in corpus())
-    total = sum(weight for weight, _ in KINDS.values())
-    for kind, (weight, _) in KINDS.items():
-        assert counts[kind] / DOCUMENTS == pytest.approx(weight / total, abs=0.02)
+    for written, weights in ((corpus(), FIRST_STAGE), (second_corpus(), SECOND_STAGE)):
+        assert weights.keys() == KINDS.keys()
+        assert sum(weights.values()) == 100
+        counts = Counter(one.kind for one in written)
+        for kind, weight in weights.items():
+            assert counts[kind] / len(written) == pytest.approx(weight / 100, abs=0.02)
 
 
 def test_documents_are_clean_plain_text_and_varied() -> None:
-    texts = [written.text for written in corpus()]
+    texts = [written.text for written in corpus() + second_corpus()]
     assert all(text.isascii() and text == text.strip() and "  " not in text for text in texts)
     assert not [text for text in texts if re.search(r"[{}\[\]]", text)]
     # Lists of days, or of a few numbers, can come out alike; documents as a whole must not.

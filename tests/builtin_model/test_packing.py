@@ -56,9 +56,13 @@ def test_any_text_survives_the_tokenizer(tokenizer: PreTrainedTokenizerFast, tex
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
-    recipe = Recipe(steps=1000, warm_up=100, decay=0.5, peak=1.0)
-    rates = [learning_rate(recipe, step) for step in range(1000)]
+    recipe = Recipe(steps=1000, second_steps=600, warm_up=100, decay=0.5, peak=1.0, second_peak=0.5)
+    rates = [learning_rate(recipe, step) for step in range(1600)]
     assert rates[0] == pytest.approx(0.01)
     assert rates[99:500] == [1.0] * 401
     assert rates[750] == pytest.approx(1 - 0.95 / 2)
     assert rates[999] == pytest.approx(0.0519, abs=1e-3)
+    assert rates[1049] == pytest.approx(0.25)
+    assert rates[1099] == pytest.approx(0.5)
+    assert rates[1350] == pytest.approx(0.5 * (1 - 0.95 / 2))
+    assert rates[1599] == pytest.approx(0.5 * 0.0519, abs=1e-3)
