@@ -6,8 +6,8 @@ invisible `Session`, which sends the view along and gets the new one back.
 
 import queue
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
@@ -44,78 +44,52 @@ _OPEN = "(session, text, mode) => window.tokenscope.opening(session, text, mode)
 def build_page(models: Models) -> gr.Blocks:
     """Builds the page over its models."""
     gr.set_static_paths([assets.PLOTLY])
-    desk = Desk(models)
     page: gr.Blocks = gr.Blocks(title="Tokenscope", fill_width=True, analytics_enabled=False)
     with page:
-        session = Session(elem_classes="ts-session-block")
-        head = header.build(models)
-        text = prompt.build()
-        controls = transport.build()
-        tokens = strip.build()
-        off = ablation.build_off()
+        outputs: dict[str, Any] = {"session": Session(elem_classes="ts-session-block")}
+        head, text, controls = header.build(models), prompt.build(), transport.build()
+        outputs |= {"picker": head.picker, "facts": head.facts, "prompt": text.text, "mode": text.mode}
+        outputs |= {"decoding": controls.decoding, "branches": controls.branches}
+        outputs |= {"strip": strip.build(), "off": ablation.build_off()}
         with gr.Row(elem_classes="ts-panels"):
             with gr.Column(scale=4, min_width=320, elem_classes="ts-left"):
-                bars = next_token.build()
+                outputs["next_token"] = next_token.build()
             with gr.Column(scale=8, min_width=320, elem_classes="ts-right"):
-                hiding = sink.build()
-                with gr.Tabs(elem_id="tabs") as tabs:
-                    with gr.Tab("Attention", id="attention") as attention_tab:
-                        heads = attention.build()
-                    with gr.Tab("Which head?", id="looking") as looking_tab:
-                        looks = looking.build()
-                    with gr.Tab("Compare", id="compare") as compare_tab:
-                        side_by_side = compare.build()
-                    with gr.Tab("Heads", id="heads") as heads_tab:
-                        table = head_table.build()
-                    with gr.Tab("Inside a head", id="inside") as inside_tab:
-                        opened_head = inside.build()
-                    with gr.Tab("Switch off", id="ablation") as ablation_tab:
-                        scan = ablation.build()
-                    with gr.Tab("Layers", id="layers") as layers_tab:
-                        lens = layers.build()
-                    with gr.Tab("bertviz", id="bertviz") as bertviz_tab:
-                        frame = bertviz.build()
-        message = MessageLine(elem_id="message")
-        outputs: dict[str, Any] = {
-            "session": session,
-            "message": message,
-            "picker": head.picker,
-            "facts": head.facts,
-            "prompt": text.text,
-            "mode": text.mode,
-            "strip": tokens,
-            "decoding": controls.decoding,
-            "branches": controls.branches,
-            "next_token": bars,
-            "tabs": tabs,
-            "sink": hiding,
-            "off": off,
-            "attention": heads.picture,
-            "head_side": heads.side,
-            "mosaic": heads.mosaic,
-            "looking": looks,
-            "ablation": scan,
-            "layers": lens,
-            "compare": side_by_side,
-            "heads": table,
-            "inside": opened_head,
-            "bertviz": frame,
-        }
-        _wire(page, desk, controls, outputs)
-        opened = {
-            "attention": attention_tab,
-            "looking": looking_tab,
-            "compare": compare_tab,
-            "heads": heads_tab,
-            "inside": inside_tab,
-            "ablation": ablation_tab,
-            "layers": layers_tab,
-            "bertviz": bertviz_tab,
-        }
-        for name, tab in opened.items():
+                outputs["sink"] = sink.build()
+                outputs |= _build_tabs()
+        outputs["message"] = MessageLine(elem_id="message")
+        _wire(page, Desk(models), controls, outputs)
+    return page
+
+
+def _build_attention() -> dict[str, Any]:
+    built = attention.build()
+    return {"attention": built.picture, "head_side": built.side, "mosaic": built.mosaic}
+
+
+# Each tab: its id, its title, and what builds the outputs inside it, by their names in an answer.
+_TABS: Final[tuple[tuple[str, str, Callable[[], dict[str, Any]]], ...]] = (
+    ("attention", "Attention", _build_attention),
+    ("looking", "Which head?", lambda: {"looking": looking.build()}),
+    ("compare", "Compare", lambda: {"compare": compare.build()}),
+    ("heads", "Heads", lambda: {"heads": head_table.build()}),
+    ("inside", "Inside a head", lambda: {"inside": inside.build()}),
+    ("ablation", "Switch off", lambda: {"ablation": ablation.build()}),
+    ("layers", "Layers", lambda: {"layers": layers.build()}),
+    ("bertviz", "bertviz", lambda: {"bertviz": bertviz.build()}),
+)
+
+
+def _build_tabs() -> dict[str, Any]:
+    """Builds the tabs; opening one is an action like any other, since only the open one is computed."""
+    outputs: dict[str, Any] = {}
+    with gr.Tabs(elem_id="tabs") as tabs:
+        for name, title, build in _TABS:
+            with gr.Tab(title, id=name) as tab:
+                outputs |= build()
             script = f"() => {{ window.tokenscope.act('tab', {{ tab: '{name}' }}); }}"
             tab.select(None, js=script, queue=False, show_progress="hidden")
-    return page
+    return {"tabs": tabs, **outputs}
 
 
 def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: dict[str, Any]) -> None:
