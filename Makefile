@@ -30,9 +30,10 @@ fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.ready-dev ## measure stepping against a bare loop, and heads against the bare products
+bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, heads and painting against what is there without us
 	$(BIN)/python -m bench.stepping
 	$(BIN)/python -m bench.heads
+	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m bench.painting
 
 train: $(VENV)/.ready-dev ## train the built-in model again (about 90 minutes on 2 cores)
 	$(BIN)/python -m builtin_model.train --out build/builtin $(ARGS)
