@@ -22,17 +22,20 @@ _GARDEN = "Write an email apologizing to Sarah for the tragic gardening mishap. 
 EXAMPLES: Final = (
     Example("A fact: the capital of Japan", "The capital of Japan is"),
     Example("A fact: the capital of France", "The capital of France is"),
+    Example("A language", "In Brazil, people speak"),
+    Example("A currency", "In Mexico, people pay with the"),
     Example("A famous title", "The Shawshank"),
     Example("Who gets the drink?", "When Mary and John went to the store, John gave a drink to"),
     Example("What was fast?", "The dog chased the squirrel because it was fast. What was fast? The"),
-    Example("Copying a made-up word", "The wizard said zorblax to the cat. Then the cat said zor"),
+    Example("Copying a made-up word", "A zorblax is a small animal. My friend has never seen a"),
+    Example("Copying a code", "The code of the door is 4 7 1. The next day the code was"),
     Example("The days of the week", "Monday, Tuesday, Wednesday,"),
-    Example("Opposites", "The opposite of hot is"),
-    Example("A currency", "The currency of Mexico is the"),
-    Example("A story begins", "Once upon a time there was a little fox who wanted to see the sea."),
+    Example("A story begins", "Once upon a time, there was a little girl named Lily."),
+    Example("A story, as a chat message", "Tell me a story about a fox and a kite.", chat=True),
     Example("An apology, as the book asks for it", _GARDEN),
     Example("An apology, as a chat message", _GARDEN, chat=True),
-    Example("A short question, as a chat message", "What is the capital of Italy?", chat=True),
+    Example("A late report", "Write an email to the university about the late report."),
+    Example("A short question, as a chat message", "What is the opposite of hot?", chat=True),
 )
 
 
