@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -50,6 +51,17 @@ def medians(questions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, f
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def mosaic_while_stepping(model: Model, moment: Moment, ids: tuple[int, ...]) -> float:
+    """Milliseconds of a mosaic of a text that is one token longer than that of the last one, the median."""
+    times = []
+    model.mosaic(moment)
+    for token in ids:
+        moment = replace(moment, ids=(*moment.ids, token))
+        model.tokens(moment)
+        times.append(timed(lambda now=moment: model.mosaic(now)))
+    return statistics.median(times)
+
+
 def measure(model: Model, tokens: int) -> dict[str, Any]:
     """Prints what each question costs, and gives the figures."""
     card = model.card()
@@ -64,13 +76,22 @@ def measure(model: Model, tokens: int) -> dict[str, Any]:
         "inside one head": lambda: model.inside(moment, layer, head),
         "which head looks at this": lambda: model.looking(moment, -1, [0]),
     }
+
+    def mosaic_from_nothing() -> None:
+        """The first mosaic of a text."""
+        model._recording(moment).glances = ()
+        model.mosaic(moment)
+
     slow = {
-        "mosaic of all heads": lambda: model.mosaic(moment),
+        "mosaic of all heads": mosaic_from_nothing,
         "measures and labels": lambda: model.heads(moment),
         "map of all heads": lambda: model.similarity(moment),
         "first part of an ablation scan": lambda: next(model.scan(moment, 5)),
     }
-    found = medians(quick, ROUNDS) | medians(slow, 3)
+    found = medians(quick, ROUNDS) | {"mosaic, one step later": mosaic_while_stepping(model, moment, ids[:ROUNDS])}
+    model._shelf.clear()
+    model.tokens(moment)
+    found |= medians(slow, 3)
     shown = model.attention(moment, layer, head)
     sent = {"open one head": 4 * ((shown.weights.nbytes + 2) // 3), "mosaic of all heads": 0}
     sent["mosaic of all heads"] = 4 * ((model.mosaic(moment).cells.nbytes + 2) // 3)

@@ -89,7 +89,8 @@ class Engine:
         assert statistics is not None  # ids is longer than the base, so the loop ran
         lens = None if base is None else base.lens
         keys, values = tuple(tape.keys), tuple(tape.values)
-        return Recording(ids, chunks, cache, keys, values, interventions, statistics, newest, lens)
+        glances = () if base is None else base.glances
+        return Recording(ids, chunks, cache, keys, values, interventions, statistics, newest, lens, glances)
 
     def newest_logits(self, ids: tuple[int, ...], rows: int, switches: Switches) -> torch.Tensor:
         """[row, vocabulary] float32 logits after the last token of one text, run several times side by side.

@@ -9,6 +9,7 @@ from model_runtime.attention_views import hide_sink, words_of
 from model_runtime.engine import Engine
 from model_runtime.errors import OutOfRange
 from model_runtime.head_distance import head_similarity
+from model_runtime.head_mosaic import mosaic
 from model_runtime.head_records import (
     AblationScan,
     CombinedMap,
@@ -20,7 +21,7 @@ from model_runtime.head_records import (
     HeadTable,
     InsideHead,
 )
-from model_runtime.head_views import combined_map, mosaic, ranking, strongest_pairs
+from model_runtime.head_views import combined_map, ranking, strongest_pairs
 from model_runtime.heads import Grids, head_table, measured, repeated_ids
 from model_runtime.inside_head import inside_head
 from model_runtime.moment import WAYS, Ablate, Moment

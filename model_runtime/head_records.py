@@ -91,7 +91,8 @@ class HeadMosaic:
         cells: [layer, head, row, column] 0 to 255, that is round(255 * sqrt(largest weight in the cell)); on the linear
             scale round(255 * largest weight). 0 where the mask hides everything and where there is no head.
         scale: "sqrt" or "linear".
-        edges: [row + 1] cell i, as row and as column, is about the tokens edges[i] to edges[i + 1] - 1.
+        edges: [row + 1] cell i, as row and as column, is about the tokens edges[i] to edges[i + 1] - 1. In a long text
+            they are multiples of a power of two, the last one excepted.
         exists: [layer, head] False where there is no head.
         key_value_head: [layer, head] the key/value head that each reads; -1 where there is no head.
         ablated: [layer, head] True where the moment switches the head off.

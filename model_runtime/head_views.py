@@ -1,73 +1,22 @@
-"""Many heads in one answer: at a glance, by where they look, and combined."""
+"""Many heads in one answer: by where they look, and combined."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from model_runtime.engine import Engine
 from model_runtime.errors import OutOfRange
-from model_runtime.head_records import CombinedMap, Head, HeadMosaic, HeadPairs, HeadRanking
+from model_runtime.head_records import CombinedMap, Head, HeadPairs, HeadRanking
 from model_runtime.heads import ablated, key_value_heads, shape_of
-from model_runtime.layer_weights import Rows, all_rows, attending, rows_at
+from model_runtime.layer_weights import attending, rows_at
 from model_runtime.moment import Moment
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Floats
 
 Wide = NDArray[np.float64]
-MOSAIC_BYTES = 360_000  # of all cells, which base64 makes 480 KB
 # Half of what a layer's output carries comes from its own position by the residual connection (Abnar and Zuidema 2020).
 RESIDUAL = 0.5
-
-
-def mosaic(
-    engine: Engine, recording: Recording, moment: Moment, cells: int, hidden: Sequence[int], scale: str
-) -> HeadMosaic:
-    """Every head pooled into at most `cells` rows and columns, fewer where there are many heads or few tokens."""
-    layers, heads = grid = shape_of(engine)
-    tokens = len(recording.ids)
-    side = max(1, min(cells, tokens, int((MOSAIC_BYTES / max(1, layers * heads)) ** 0.5)))
-    edges = np.arange(side + 1) * tokens // side
-    pictures = np.zeros((*grid, side, side), np.uint8)
-    share = np.full(grid, np.nan, np.float32)
-    with engine.running():
-        for layer in attending(engine, recording):
-            pooled, taken = _pooled(all_rows(engine, recording, layer), edges.tolist(), hidden)
-            pooled = pooled.sqrt() if scale == "sqrt" else pooled
-            pictures[layer, : len(pooled)] = (pooled * 255).round().clamp(0, 255).byte().cpu().numpy()
-            share[layer, : len(pooled)] = (taken / tokens).cpu().numpy()
-    shared = key_value_heads(engine, recording)
-    return HeadMosaic(
-        cells=pictures,
-        scale=scale,
-        edges=edges.astype(np.int64),
-        exists=shared >= 0,
-        key_value_head=shared,
-        ablated=ablated(engine, moment),
-        hidden_positions=tuple(hidden),
-        hidden=share,
-    )
-
-
-def _pooled(rows: Iterable[Rows], edges: list[int], hidden: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The largest weight of each cell [head, row, column], and what was hidden [head], summed over the queries."""
-    side = len(edges) - 1
-    result: torch.Tensor | None = None  # [head, row of cells, key]: whole rows are quick to compare, columns are not
-    taken: torch.Tensor | None = None
-    for part in rows:
-        part = part.without(hidden)
-        heads, count, tokens = part.weights.shape
-        if result is None or taken is None:
-            result, taken = part.weights.new_zeros(heads, side, tokens), part.weights.new_zeros(heads)
-        taken += part.hidden.sum(1)
-        for row in range(side):  # a row of cells may reach over two parts
-            low, high = max(edges[row] - part.begin, 0), min(edges[row + 1] - part.begin, count)
-            if low < high:
-                result[:, row] = torch.maximum(result[:, row], part.weights[:, low:high].amax(1))
-    assert result is not None  # a text has at least one token
-    assert taken is not None
-    return torch.stack([result[..., edges[i] : edges[i + 1]].amax(-1) for i in range(side)], -1), taken
 
 
 def ranking(

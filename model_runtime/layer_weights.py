@@ -82,15 +82,23 @@ def rows_at(engine: Engine, recording: Recording, layer: int, positions: Sequenc
     return _rows(formula, query, keys, visible, positions[0])
 
 
-def all_rows(engine: Engine, recording: Recording, layer: int) -> Iterator[Rows]:
-    """All queries of an attending layer, some at a time. Enter within `engine.running()`."""
+def all_rows(engine: Engine, recording: Recording, layer: int, first: int = 0, block: int = 1) -> Iterator[Rows]:
+    """All queries of an attending layer, some at a time. Enter within `engine.running()`.
+
+    Args:
+        engine: The model.
+        recording: The text's.
+        layer: The layer.
+        first: The query to begin with.
+        block: Every part but the last has a multiple of so many queries.
+    """
     formula, keys = formula_of(engine, layer), recording.keys[layer]
     assert keys is not None  # asked only of layers that attended
-    queries, starts = recording.layer_queries(layer), recording.starts(layer).to(keys.device)
-    count = max(1, WEIGHTS_AT_ONCE // (formula.heads * len(recording.ids)))
-    for begin in range(0, len(recording.ids), count):
-        visible = visible_keys(starts[begin : begin + count], begin, len(recording.ids))
-        yield _rows(formula, queries[:, begin : begin + count], keys, visible, begin)
+    queries, starts = recording.layer_queries(layer, first), recording.starts(layer)[first:].to(keys.device)
+    count = max(1, WEIGHTS_AT_ONCE // (formula.heads * len(recording.ids) * block)) * block
+    for begin in range(0, len(starts), count):
+        visible = visible_keys(starts[begin : begin + count], first + begin, len(recording.ids))
+        yield _rows(formula, queries[:, begin : begin + count], keys, visible, first + begin)
 
 
 def _rows(formula: Formula, query: torch.Tensor, keys: torch.Tensor, visible: torch.Tensor, begin: int) -> Rows:

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from model_runtime.engine import Engine
-from model_runtime.recording import LensRows, Recording, joined, ranks
+from model_runtime.lens_rows import LensRows, joined
+from model_runtime.recording import Recording, ranks
 from model_runtime.records import Floats, Integers, LensGrid
 from model_runtime.vocabulary import Vocabulary
 

@@ -9,6 +9,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from model_runtime.glance import Glance
+from model_runtime.lens_rows import LensRows
 from model_runtime.moment import Ablate
 from model_runtime.records import Floats, Integers
 
@@ -83,37 +85,11 @@ class Statistics:
         )
 
 
-@dataclass(frozen=True)
-class LensRows:
-    """The lens of the first tokens of a text; arrays [stream, token] or [stream, token, k]."""
-
-    top_ids: Integers
-    top_probability: Floats
-    target_ids: Integers
-    target_rank: Integers
-    target_probability: Floats
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens are done."""
-        return len(self.target_ids)
-
-    def cut(self, tokens: int) -> "LensRows":
-        """The first tokens."""
-        return LensRows(
-            self.top_ids[:, :tokens],
-            self.top_probability[:, :tokens],
-            self.target_ids[:tokens],
-            self.target_rank[:, :tokens],
-            self.target_probability[:, :tokens],
-        )
-
-
 @dataclass
 class Recording:
     """Everything kept of one text. Extending or cutting gives a new recording that shares this one's tensors.
 
-    Only `lens` and `newest`, which save work done once, are ever set after the making.
+    Only `lens`, `glances` and `newest`, which save work done once, are ever set after the making.
 
     Attributes:
         ids: The tokens.
@@ -125,6 +101,7 @@ class Recording:
         statistics: Per token.
         newest: [vocabulary] float32 logits after the last token, None where they have to be computed again.
         lens: The lens as far as it has been asked for.
+        glances: What mosaics were pooled from, the newest first.
     """
 
     ids: tuple[int, ...]
@@ -136,6 +113,7 @@ class Recording:
     statistics: Statistics
     newest: torch.Tensor | None
     lens: LensRows | None = None
+    glances: tuple[Glance, ...] = ()
 
     def shared(self, ids: tuple[int, ...]) -> int:
         """How many leading tokens are the same."""
@@ -176,15 +154,22 @@ class Recording:
             self.statistics.cut(tokens),
             None,
             self.lens and self.lens.cut(tokens),
+            tuple(glance.cut(tokens) for glance in self.glances),
         )
 
     def queries(self, layer: int, head: int) -> torch.Tensor:
         """[token, head width] of one head of an attending layer, over the whole text."""
         return torch.cat([query[head] for chunk in self.chunks if (query := chunk.queries[layer]) is not None])
 
-    def layer_queries(self, layer: int) -> torch.Tensor:
-        """[head, token, head width] of all heads of an attending layer, over the whole text."""
-        return torch.cat([query for chunk in self.chunks if (query := chunk.queries[layer]) is not None], dim=1)
+    def layer_queries(self, layer: int, first: int = 0) -> torch.Tensor:
+        """[head, token, head width] of all heads of an attending layer, from a position on."""
+        parts = []
+        for chunk in self.chunks:
+            query = chunk.queries[layer]
+            if query is not None and first < chunk.tokens:
+                parts.append(query[:, max(first, 0) :])
+            first -= chunk.tokens
+        return torch.cat(parts, dim=1)
 
     def starts(self, layer: int) -> torch.Tensor:
         """[token] the first key that each token sees in a layer."""
@@ -222,17 +207,6 @@ class Recording:
             tensors += [chunk.streams, *chunk.queries, chunk.logits]
         storages = [tensor.untyped_storage() for tensor in tensors if tensor is not None]
         return {storage.data_ptr(): storage.nbytes() for storage in storages}
-
-
-def joined(parts: list[LensRows]) -> LensRows:
-    """The lens of neighbouring runs of tokens as one."""
-    return LensRows(
-        np.concatenate([part.top_ids for part in parts], axis=1),
-        np.concatenate([part.top_probability for part in parts], axis=1),
-        np.concatenate([part.target_ids for part in parts]),
-        np.concatenate([part.target_rank for part in parts], axis=1),
-        np.concatenate([part.target_probability for part in parts], axis=1),
-    )
 
 
 def _joined(mine: torch.Tensor | None, after: torch.Tensor | None, dimension: int) -> torch.Tensor | None:

@@ -39,7 +39,8 @@ def mosaic_payload(mosaic: HeadMosaic, tokens: int, label: Texts | None = None) 
         The record's bytes as they are, and how much each head had hidden.
     """
     side = mosaic.cells.shape[2]
-    per_cell = -(-tokens // side)
+    spans = np.diff(mosaic.edges)
+    per_cell = f"{spans.min()} to {spans.max()}" if spans.min() < spans.max() else f"{spans.max()}"
     return {
         **grid_payload(mosaic.key_value_head, mosaic.ablated),
         "cells": pack(mosaic.cells),

@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_runtime import FeatureUnavailable, OutOfRange
 from model_runtime.attention_views import hide_sink, merge_words
-from model_runtime.head_views import MOSAIC_BYTES, _pooled
-from model_runtime.layer_weights import Rows
+from model_runtime.head_mosaic import MOSAIC_BYTES
 from tests.runtime.comparison import moment_of, stock_answers
 from tests.runtime.conftest import pair_of
 from tests.runtime.families import FAMILIES, HYBRID
@@ -67,30 +65,9 @@ def test_rankings_pairs_and_mosaics_equal_stock(family, hide):
     assert all(seen.rank[tuple(entry)] == rank for rank, entry in enumerate(seen.order))
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.data())
-def test_a_mosaic_keeps_a_single_strong_cell(data):
-    count = data.draw(st.integers(1, 90))
-    side = data.draw(st.integers(1, count))
-    query = data.draw(st.integers(0, count - 1))
-    key = data.draw(st.integers(0, query))
-    part = data.draw(st.integers(1, count))
-    weights = torch.zeros(2, count, count)
-    weights[1, query, key] = 0.8
-    rows = [
-        Rows(begin, weights[:, begin : begin + part], torch.zeros(2, 1), torch.ones(1, 1), torch.zeros(2, 1))
-        for begin in range(0, count, part)
-    ]
-    edges = [index * count // side for index in range(side + 1)]
-    pooled, _ = _pooled(rows, edges, ())
-    row, column = (np.searchsorted(edges, place, side="right") - 1 for place in (query, key))
-    assert pooled[1, row, column] == pytest.approx(0.8)
-    assert pooled.sum() == pytest.approx(0.8)
-
-
 def test_a_mosaic_of_any_size_stays_small(llama, monkeypatch):
     moment = moment_of(llama, IDS)
-    monkeypatch.setattr("model_runtime.head_views.MOSAIC_BYTES", 12 * 49)
+    monkeypatch.setattr("model_runtime.head_mosaic.MOSAIC_BYTES", 12 * 49)
     picture = llama.mosaic(moment)
     assert picture.cells.shape == (3, 4, 7, 7)
     assert picture.edges[0] == 0

@@ -35,6 +35,8 @@ class TestMosaic:
         assert payload["shared"]
         assert payload["pooled"] == "one cell for 2 tokens, its largest weight"
         assert payload["mean_hidden"] is None
+        uneven = replace(record, edges=np.array([0, 4, 6, 8, 9]))
+        assert mosaic_payload(uneven, 9)["pooled"] == "one cell for 1 to 4 tokens, its largest weight"
 
     def test_says_how_much_is_hidden(self) -> None:
         payload = mosaic_payload(records.mosaic(hidden=True), 4)
