@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
 
-from builtin_model.corpus.mixture import FIRST_STAGE, SECOND_STAGE
+from builtin_model.corpus.mixture import FIRST_STAGE, SECOND_STAGE, THIRD_STAGE, Weights
 from builtin_model.packing import UNLEARNABLE, batch
 from builtin_model.tokenizer import END_OF_TEXT, END_OF_TURN, VOCABULARY_SIZE, train_tokenizer
 
@@ -22,36 +22,50 @@ log = logging.getLogger("train")
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A stretch of training.
+
+    Attributes:
+        steps: Training steps.
+        peak: The largest learning rate, of matrices (Muon) and of everything else (AdamW).
+        decay: The last part of the steps, as a fraction, over which the rate falls to a twentieth.
+        weights: How often each kind of document is written.
+    """
+
+    steps: int
+    peak: float
+    decay: float
+    weights: Weights
+
+
+STAGES = (
+    Stage(4000, 3e-3, 0.6, FIRST_STAGE),
+    Stage(1200, 1.5e-3, 1 - 100 / 1200, SECOND_STAGE),
+    Stage(500, 1.5e-3, 0.8, THIRD_STAGE),
+)
+STEPS = sum(stage.steps for stage in STAGES)
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """Everything that decides how a run goes.
+    """What decides how a run goes, besides its stages.
 
     Attributes:
         seed: Of the corpus, the tokenizer's documents and the initial weights.
-        steps: Training steps of the first stage.
-        second_steps: Training steps of the second stage, on another mixture of the same corpus.
         tokens: Tokens in a step.
         length: Tokens in a row of a usual step.
         context: Tokens in a row of every `long_every`-th step, and the context of the model: rotary positions that
             were never trained do not work.
         long_every: How often a step is made of long rows.
-        peak: The largest learning rate, of matrices (Muon) and of everything else (AdamW).
-        second_peak: The largest learning rate of the second stage.
-        warm_up: Steps over which the rate rises.
-        decay: The last part of the first stage, as a fraction, over which it falls to a twentieth. In the second stage
-            it falls from its peak on.
+        warm_up: Steps over which the rate rises at the beginning of a stage.
     """
 
     seed: int = 1
-    steps: int = 4000
-    second_steps: int = 1200
     tokens: int = 4096
     length: int = 256
     context: int = 1024
     long_every: int = 4
-    peak: float = 3e-3
-    second_peak: float = 1.5e-3
     warm_up: int = 100
-    decay: float = 0.6
 
 
 def architecture(context: int) -> Phi3Config:
@@ -75,15 +89,24 @@ def architecture(context: int) -> Phi3Config:
     )
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """The rate at a step: a linear rise, a plateau, a linear fall to 5 % of the peak; then a lower rise and fall."""
-    if step >= recipe.steps:
-        done = step - recipe.steps
-        fall = max(0.0, (done - recipe.warm_up) / (recipe.second_steps - recipe.warm_up))
-        return recipe.second_peak * min((done + 1) / recipe.warm_up, 1.0) * (1 - 0.95 * fall)
-    falling = recipe.steps * (1 - recipe.decay)
-    fall = max(0.0, (step - falling) / (recipe.steps - falling))
-    return recipe.peak * min((step + 1) / recipe.warm_up, 1.0) * (1 - 0.95 * fall)
+def stage_at(step: int, stages: tuple[Stage, ...] = STAGES) -> tuple[Stage, int]:
+    """The stage that a step falls into, and the index of the step in it.
+
+    Raises:
+        ValueError: The last stage ends before.
+    """
+    for stage in stages:
+        if step < stage.steps:
+            return stage, step
+        step -= stage.steps
+    raise ValueError(f"the last stage ended {step + 1} steps before")
+
+
+def learning_rate(stage: Stage, step: int, warm_up: int) -> float:
+    """The rate at a step of a stage: a linear rise, a plateau, a linear fall to 5 % of the peak."""
+    falling = stage.steps * (1 - stage.decay)
+    fall = max(0.0, (step - falling) / (stage.steps - falling))
+    return stage.peak * min((step + 1) / warm_up, 1.0) * (1 - 0.95 * fall)
 
 
 def optimisers(model: Phi3ForCausalLM, rate: float) -> list[torch.optim.Optimizer]:
@@ -102,17 +125,16 @@ def train(recipe: Recipe, out: Path) -> None:
     tokenizer = _tokenizer(recipe, out)
     torch.manual_seed(recipe.seed)
     model = Phi3ForCausalLM(architecture(recipe.context))
-    chosen = optimisers(model, recipe.peak)
+    chosen = optimisers(model, STAGES[0].peak)
     first = _resume(model, chosen, out / "checkpoint.pt")
-    last = recipe.steps + recipe.second_steps
-    log.info("%.2f M parameters, step %d of %d", model.num_parameters() / 1e6, first, last)
+    log.info("%.2f M parameters, step %d of %d", model.num_parameters() / 1e6, first, STEPS)
     started = time.monotonic()
-    for step in range(first, last):
+    for step in range(first, STEPS):
         loss = _step(model, chosen, tokenizer, recipe, step)
         if step % 50 == 0:
             speed = (step - first + 1) * recipe.tokens / (time.monotonic() - started)
             log.info("step %d loss %.3f, %.0f tokens a second", step, loss, speed)
-        if step % 250 == 249 or step == last - 1:
+        if step % 250 == 249 or step == STEPS - 1:
             _keep(model, chosen, out / "checkpoint.pt", step + 1)
             export(model, tokenizer, out / "weights")
 
@@ -126,8 +148,8 @@ def _step(
 ) -> float:
     long = step % recipe.long_every == recipe.long_every - 1
     length = recipe.context if long else recipe.length
-    weights = FIRST_STAGE if step < recipe.steps else SECOND_STAGE
-    ids, labels = batch(tokenizer, recipe.seed, step, recipe.tokens // length, length, weights)
+    stage, step_of_stage = stage_at(step)
+    ids, labels = batch(tokenizer, recipe.seed, step, recipe.tokens // length, length, stage.weights)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(ids, use_cache=False).logits
     loss = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=UNLEARNABLE)
@@ -135,7 +157,7 @@ def _step(
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimiser in chosen:
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step)
+            group["lr"] = learning_rate(stage, step_of_stage, recipe.warm_up)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
     return loss.item()

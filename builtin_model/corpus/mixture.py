@@ -15,14 +15,21 @@ KINDS: dict[str, Callable[[Random], str]] = {
     "letters": letters.write,
     "copying": copying.write,
     "meetings": meetings.write,
+    "scenes": reference.write_scene,
 }
-#: How often each kind is written, in documents out of a hundred. The second stage practises what the first left weak.
+#: How often each kind is written, in documents out of a hundred. Each stage practises what the one before left weak.
 Weights = Mapping[str, float]
 FIRST_STAGE: Weights = {
     "facts": 32, "questions": 15, "reference": 23, "stories": 11, "letters": 11, "copying": 8, "meetings": 0,
+    "scenes": 0,
 }  # fmt: skip
 SECOND_STAGE: Weights = {
     "facts": 26, "questions": 13, "reference": 17, "stories": 8, "letters": 8, "copying": 8, "meetings": 20,
+    "scenes": 0,
+}  # fmt: skip
+THIRD_STAGE: Weights = {
+    "facts": 18, "questions": 12, "reference": 10, "stories": 6, "letters": 8, "copying": 4, "meetings": 7,
+    "scenes": 35,
 }  # fmt: skip
 
 

@@ -107,6 +107,11 @@ def write(rng: Random) -> str:
     return which_animal(rng, _animal) if kind < 0.8 else _owners(rng)
 
 
+def write_scene(rng: Random) -> str:
+    """Writes one document about which animal it was."""
+    return which_animal(rng, _animal)
+
+
 def giving(rng: Random, draw: Callable[[Random], str]) -> str:
     """Writes who gave what to whom, between two people whose names are drawn."""
     one, two = _two(draw, rng)

@@ -11,7 +11,7 @@ from builtin_model.corpus import copying, facts, letters, reference
 from builtin_model.corpus.facts_tables import countries
 from builtin_model.corpus.held_out import held_out
 from builtin_model.corpus.letter_parts import kinds
-from builtin_model.corpus.mixture import FIRST_STAGE, KINDS, SECOND_STAGE, Document, document
+from builtin_model.corpus.mixture import FIRST_STAGE, KINDS, SECOND_STAGE, THIRD_STAGE, Document, document
 
 DOCUMENTS = 12_000
 
@@ -23,9 +23,9 @@ def corpus() -> tuple[Document, ...]:
 
 
 @cache
-def second_corpus() -> tuple[Document, ...]:
-    rng = Random("second test")
-    return tuple(document(rng, SECOND_STAGE) for _ in range(DOCUMENTS // 2))
+def later_corpus(number: int) -> tuple[Document, ...]:
+    rng = Random(f"test {number}")
+    return tuple(document(rng, (SECOND_STAGE, THIRD_STAGE)[number]) for _ in range(DOCUMENTS // 2))
 
 
 def phrasing_pattern(phrasing: str) -> re.Pattern[str]:
@@ -54,7 +54,7 @@ def offences(written: Document) -> list[str]:
 
 
 def test_nothing_held_out_is_in_the_corpus() -> None:
-    assert [found for written in corpus() + second_corpus() for found in offences(written)] == []
+    assert [found for written in corpus() + later_corpus(0) + later_corpus(1) for found in offences(written)] == []
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,11 @@ def test_the_check_finds_what_is_planted(kind: str, text: str) -> None:
 
 
 def test_every_kind_is_written_in_its_share() -> None:
-    for written, weights in ((corpus(), FIRST_STAGE), (second_corpus(), SECOND_STAGE)):
+    for written, weights in (
+        (corpus(), FIRST_STAGE),
+        (later_corpus(0), SECOND_STAGE),
+        (later_corpus(1), THIRD_STAGE),
+    ):
         assert weights.keys() == KINDS.keys()
         assert sum(weights.values()) == 100
         counts = Counter(one.kind for one in written)
@@ -80,7 +84,7 @@ def test_every_kind_is_written_in_its_share() -> None:
 
 
 def test_documents_are_clean_plain_text_and_varied() -> None:
-    texts = [written.text for written in corpus() + second_corpus()]
+    texts = [written.text for written in corpus() + later_corpus(0) + later_corpus(1)]
     assert all(text.isascii() and text == text.strip() and "  " not in text for text in texts)
     assert not [text for text in texts if re.search(r"[{}\[\]]", text)]
     # Lists of days, or of a few numbers, can come out alike; documents as a whole must not.

@@ -7,9 +7,10 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from builtin_model.corpus.copying import repeated_ids
+from builtin_model.corpus.mixture import FIRST_STAGE
 from builtin_model.packing import UNLEARNABLE, batch
 from builtin_model.tokenizer import CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer
-from builtin_model.train import Recipe, learning_rate
+from builtin_model.train import Stage, learning_rate, stage_at
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +57,18 @@ def test_any_text_survives_the_tokenizer(tokenizer: PreTrainedTokenizerFast, tex
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
-    recipe = Recipe(steps=1000, second_steps=600, warm_up=100, decay=0.5, peak=1.0, second_peak=0.5)
-    rates = [learning_rate(recipe, step) for step in range(1600)]
-    assert rates[0] == pytest.approx(0.01)
-    assert rates[99:500] == [1.0] * 401
-    assert rates[750] == pytest.approx(1 - 0.95 / 2)
-    assert rates[999] == pytest.approx(0.0519, abs=1e-3)
-    assert rates[1049] == pytest.approx(0.25)
-    assert rates[1099] == pytest.approx(0.5)
-    assert rates[1350] == pytest.approx(0.5 * (1 - 0.95 / 2))
-    assert rates[1599] == pytest.approx(0.5 * 0.0519, abs=1e-3)
+    stage = Stage(steps=1000, peak=2.0, decay=0.5, weights=FIRST_STAGE)
+    rates = [learning_rate(stage, step, warm_up=100) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.02)
+    assert rates[99:500] == [2.0] * 401
+    assert rates[750] == pytest.approx(2 * (1 - 0.95 / 2))
+    assert rates[999] == pytest.approx(2 * 0.0519, abs=1e-3)
+
+
+def test_stages_follow_each_other() -> None:
+    stages = tuple(Stage(steps, 1.0, 0.5, FIRST_STAGE) for steps in (3, 2))
+    assert [stage_at(step, stages) for step in range(5)] == [
+        (stages[0], 0), (stages[0], 1), (stages[0], 2), (stages[1], 0), (stages[1], 1),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="ended 1 steps before"):
+        stage_at(5, stages)

@@ -27,7 +27,8 @@ window.tokenscope.figure = (() => {
   function themed(figure, size, zooms) {
     const { colours, theme } = window.tokenscope;
     const names = colours.variables[theme()];
-    const data = structuredClone(figure.data); // plotly decodes arrays in place; the value must stay as it came
+    // Plotly decodes arrays in place and the value must stay as it came; an image's array never reaches plotly.
+    const data = figure.data.map((trace) => (trace.type === 'image' ? { ...trace } : structuredClone(trace)));
     for (const trace of data) {
       const { scale = 'sequential', colour = 'linear', size: side, triangle } = trace.meta || {};
       if (trace.type === 'image') {

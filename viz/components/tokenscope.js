@@ -86,7 +86,10 @@ window.tokenscope = (() => {
   const ARRAYS = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u1: Uint8Array };
 
   function decode(packed) {
-    const bytes = Uint8Array.from(atob(packed.bdata), (character) => character.charCodeAt(0));
+    const text = atob(packed.bdata);
+    // A plain loop: a callback for each byte takes fifty milliseconds for a head of 512 tokens.
+    const bytes = new Uint8Array(text.length);
+    for (let index = 0; index < text.length; index += 1) bytes[index] = text.charCodeAt(index);
     return new ARRAYS[packed.dtype](bytes.buffer);
   }
 
