@@ -98,6 +98,7 @@ rows.addEventListener('click', (event) => {
 new MutationObserver(() => {
   const running = document.body.classList.contains('ts-scanning');
   cancel.hidden = !running;
+  element.querySelector('.ts-meter').hidden = !running;
   begin.disabled = running;
 }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 tokenscope.onTheme(drawScale);
