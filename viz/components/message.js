@@ -3,6 +3,8 @@ const line = element.querySelector('.ts-message');
 const text = element.querySelector('.ts-message-text');
 const bar = element.querySelector('.ts-meter');
 let marked = null;
+let drawn = 0; // when the server last said something
+let working = false; // whether the line tells of an answer that takes its time
 
 function show({ kind, text: words, at, fraction }) {
   line.className = `ts-message ts-${kind}`;
@@ -17,8 +19,19 @@ function show({ kind, text: words, at, fraction }) {
 }
 
 function draw() {
+  working = false;
+  drawn = performance.now();
   if (props.value) show(props.value);
 }
+
+// An answer that takes over a second says so, unless the server tells of its progress itself.
+setInterval(() => {
+  const waited = window.tokenscope.busyFor();
+  if (waited > 1000 && performance.now() - drawn > 1000 && props.value?.kind !== 'progress') {
+    working = true;
+    show({ kind: 'progress', text: `Working, ${Math.floor(waited / 1000)} s`, at: '', fraction: null });
+  } else if (!waited && working) draw();
+}, 250);
 
 window.tokenscope.failures.push((words) => show({ kind: 'error', text: words, at: '', fraction: null }));
 watch('value', draw);

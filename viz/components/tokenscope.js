@@ -13,6 +13,7 @@ window.tokenscope = (() => {
   const waiting = [];
   let session = null; // { send(action), stop(), view() }, given by the session component
   let busy = true; // opening the page is the first action
+  let began = performance.now(); // when the action that is waited for was sent
   let playing = null; // what goes on by itself until it is stopped: 'play' or 'scan'
 
   function act(name, detail = {}, { held = false } = {}) {
@@ -31,6 +32,7 @@ window.tokenscope = (() => {
     if (busy || !session || !waiting.length) return;
     const action = waiting.shift();
     busy = true;
+    began = performance.now();
     setPlaying(action.name === 'play' || action.name === 'scan' ? action.name : null);
     session.send(action);
   }
@@ -55,6 +57,9 @@ window.tokenscope = (() => {
     busy = false;
     pump();
   }
+
+  /** Milliseconds since the action that is waited for was sent, 0 when none is. */
+  const busyFor = () => (busy ? performance.now() - began : 0);
 
   function failed() {
     waiting.length = 0;
@@ -199,7 +204,7 @@ window.tokenscope = (() => {
 
   return {
     act, stop, answered, failed, failures, connect, isPlaying: () => Boolean(playing), onView, viewed,
-    decode, percent, whole,
+    busyFor, decode, percent, whole,
     colours, theme, mix, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
     save, opening, showTip, hideTip,
   };
