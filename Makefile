@@ -35,7 +35,7 @@ bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, heads and painti
 	$(BIN)/python -m bench.heads
 	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m bench.painting
 
-train: $(VENV)/.ready-dev ## train the built-in model again (about 90 minutes on 2 cores)
+train: $(VENV)/.ready-dev ## train the built-in model again (80 to 120 minutes on 2 cores)
 	$(BIN)/python -m builtin_model.train --out build/builtin $(ARGS)
 
 probes: $(VENV)/.ready-dev ## measure what the built-in model knows

@@ -1,6 +1,6 @@
 """Two strangers in a few sentences, where the next name is always the other one's.
 
-Written for the second stage of training only. The strangers' names are blends of known ones ("Marseph") or wholly made
+Written for the later stages of training only. The strangers' names are blends of known ones ("Marseph") or wholly made
 up, so that a name of several tokens has to be copied piece by piece from the right place.
 """
 
