@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.catalogue import CATALOGUE, Offer
+from model_runtime.cause_records import Attribution, PatchGrid
 from model_runtime.errors import (
     BadDecoding,
     BadMoment,
@@ -42,16 +43,18 @@ from model_runtime.head_records import (
     HeadTable,
     InsideHead,
 )
+from model_runtime.lens_records import LensCell, LensCurves, LensGrid, LensReading
 from model_runtime.moment import Ablate, Decoding, Moment
+from model_runtime.part_records import Contributions, NeuronTable, Question
 from model_runtime.records import (
     AttentionMap,
     Distribution,
     FilterStage,
-    LensGrid,
     ModelCard,
     Proof,
     TokenTable,
 )
+from model_runtime.stream_records import ResidualTable, StreamSimilarity, TokenSimilarity
 
 if TYPE_CHECKING:
     from model_runtime.library import Library
@@ -62,10 +65,12 @@ __all__ = [
     "Ablate",
     "AblationScan",
     "AttentionMap",
+    "Attribution",
     "BadDecoding",
     "BadMoment",
     "CombinedMap",
     "ContextFull",
+    "Contributions",
     "Decoding",
     "Distribution",
     "EmptyPrompt",
@@ -81,7 +86,10 @@ __all__ = [
     "HeadTable",
     "InputError",
     "InsideHead",
+    "LensCell",
+    "LensCurves",
     "LensGrid",
+    "LensReading",
     "Library",
     "Model",
     "ModelCard",
@@ -90,11 +98,17 @@ __all__ = [
     "ModelTooLarge",
     "ModelUnsupported",
     "Moment",
+    "NeuronTable",
     "NoChatTemplate",
     "Offer",
     "OutOfRange",
+    "PatchGrid",
     "Proof",
+    "Question",
+    "ResidualTable",
+    "StreamSimilarity",
     "TextEnded",
+    "TokenSimilarity",
     "TokenTable",
     "TokenscopeError",
     "load_model",

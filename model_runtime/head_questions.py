@@ -1,12 +1,9 @@
 """The questions about attention heads that a model answers; `Model` is made of these and its own."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 
-from model_runtime.ablation import Ablation
 from model_runtime.ablation_scan import scan_heads
 from model_runtime.attention_views import hide_sink, words_of
-from model_runtime.engine import Engine
 from model_runtime.errors import OutOfRange
 from model_runtime.head_distance import head_similarity
 from model_runtime.head_mosaic import mosaic
@@ -25,14 +22,14 @@ from model_runtime.head_views import combined_map, ranking, strongest_pairs
 from model_runtime.heads import Grids, head_table, measured, repeated_ids
 from model_runtime.inside_head import inside_head
 from model_runtime.moment import WAYS, Ablate, Moment
+from model_runtime.questions import Questions
 from model_runtime.recording import Recording
-from model_runtime.records import AttentionMap, Distribution, Integers, ModelCard, TokenTable
-from model_runtime.vocabulary import Vocabulary
+from model_runtime.records import Integers
 
 MOST_RANDOM_RUNS = 32  # kept, one for each set of interventions; each holds some numbers a head
 
 
-class HeadQuestions:
+class HeadQuestions(Questions):
     """Answers about heads, from what was recorded. All methods may be called from any thread.
 
     `hide` is None, "first" (the first token) or "special" (the first token and all special ones): these keys, and the
@@ -40,11 +37,6 @@ class HeadQuestions:
     renormalised.
     """
 
-    _engine: Engine
-    _vocabulary: Vocabulary
-    _card: ModelCard
-    _lock: AbstractContextManager[object]
-    _ablation: Ablation
     _random_runs: dict[tuple[Ablate, ...], tuple[Grids, Grids] | None]
 
     def heads(self, moment: Moment) -> HeadTable:
@@ -195,30 +187,3 @@ class HeadQuestions:
     def _measured(self, ids: tuple[int, ...], interventions: tuple[Ablate, ...]) -> tuple[Grids, Grids]:
         recording = self._engine.record(ids, None, interventions, self._ablation.switches(interventions))
         return measured(self._engine, recording, self._vocabulary)
-
-    # What `Model` has besides.
-
-    def attention(self, moment: Moment, layer: int, head: int) -> AttentionMap:
-        """What one head looks at, from every position."""
-        raise NotImplementedError
-
-    def distribution(self, moment: Moment, position: int = -1, top: int | None = 20) -> Distribution:
-        """What the model predicts after a position."""
-        raise NotImplementedError
-
-    def tokens(self, moment: Moment) -> TokenTable:
-        """Every token of the text."""
-        raise NotImplementedError
-
-    def text(self, token: int) -> str:
-        """One token as text."""
-        raise NotImplementedError
-
-    def _recording(self, moment: Moment) -> Recording:
-        raise NotImplementedError
-
-    def _position(self, moment: Moment, position: int) -> int:
-        raise NotImplementedError
-
-    def _require(self, feature: str) -> None:
-        raise NotImplementedError

@@ -16,6 +16,8 @@ class LensRows:
     target_ids: Integers
     target_rank: Integers
     target_probability: Floats
+    entropy: Floats
+    divergence: Floats
 
     @property
     def tokens(self) -> int:
@@ -30,6 +32,8 @@ class LensRows:
             self.target_ids[:tokens],
             self.target_rank[:, :tokens],
             self.target_probability[:, :tokens],
+            self.entropy[:, :tokens],
+            self.divergence[:, :tokens],
         )
 
 
@@ -41,4 +45,6 @@ def joined(parts: list[LensRows]) -> LensRows:
         np.concatenate([part.target_ids for part in parts]),
         np.concatenate([part.target_rank for part in parts], axis=1),
         np.concatenate([part.target_probability for part in parts], axis=1),
+        np.concatenate([part.entropy for part in parts], axis=1),
+        np.concatenate([part.divergence for part in parts], axis=1),
     )

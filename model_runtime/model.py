@@ -14,9 +14,10 @@ from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, Out
 from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
 from model_runtime.lens import lens_grid
+from model_runtime.lens_records import LensGrid
 from model_runtime.moment import Decoding, Moment
 from model_runtime.recording import Recording
-from model_runtime.records import AttentionMap, Distribution, Floats, LensGrid, ModelCard, TokenTable
+from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
 from model_runtime.shelf import Shelf
 from model_runtime.vocabulary import Tokenizer, Vocabulary
 

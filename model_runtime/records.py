@@ -8,7 +8,6 @@ from 0 to n: stream 0 enters block 0, stream k+1 leaves block k, and stream n st
 """
 
 import builtins
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -173,54 +172,13 @@ class AttentionMap:
 
 
 @dataclass(frozen=True)
-class LensGrid:
-    """The logit lens: what each layer would predict if the model's final norm and head read its stream directly.
-
-    From "interpreting GPT: the logit lens" (nostalgebraist, 2020). Row n is the model's real output; the rows above it
-    are a reading of intermediate streams with a head that was not trained for them.
-
-    Attributes:
-        ids: [stream, token] the top token of each row, stream 0 to n.
-        probability: [stream, token] its probability.
-        top_ids: [stream, token, k] the k most probable tokens, first first.
-        top_probability: [stream, token, k] their probabilities.
-        target_ids: [token] the final choice: the top token of row n.
-        target_rank: [stream, token] the rank of the final choice in each row, 0 = first.
-        target_probability: [stream, token] its probability in each row.
-        vocabulary: The text of every id that occurs in `top_ids`.
-    """
-
-    ids: Integers
-    probability: Floats
-    top_ids: Integers
-    top_probability: Floats
-    target_ids: Integers
-    target_rank: Integers
-    target_probability: Floats
-    vocabulary: Mapping[int, str]
-
-    def __post_init__(self) -> None:
-        streams, tokens = self.ids.shape
-        grid = (streams, tokens)
-        deep = (*grid, self.top_ids.shape[2])
-        seal(
-            self,
-            probability=grid,
-            top_ids=deep,
-            top_probability=deep,
-            target_ids=(tokens,),
-            target_rank=grid,
-            target_probability=grid,
-        )
-
-
-@dataclass(frozen=True)
 class Proof:
     """One check that was made when the model was loaded.
 
     Attributes:
         name: What was checked, in a few words.
-        feature: The part of the page that rests on it: "attention", "ablation", "lens", "hidden" or "distribution".
+        feature: The part of the page that rests on it: "attention", "ablation", "lens", "middle" (of the lens),
+            "hidden", "contributions", "heads" (of the contributions) or "distribution".
         passed: Whether it held.
         error: The largest difference found, relative to the quantity's largest value.
         bound: What the error had to stay under.

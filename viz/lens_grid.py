@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from model_runtime.records import LensGrid
+from model_runtime.lens_records import LensGrid
 from viz.labels import plotly_text, visible
 from viz.payload import pack
 from viz.window import Window

@@ -3,7 +3,8 @@
 import numpy as np
 
 from model_runtime.head_records import AblationScan, HeadMosaic, HeadPairs, HeadRanking
-from model_runtime.records import AttentionMap, Distribution, FilterStage, LensGrid, TokenTable
+from model_runtime.lens_records import LensGrid
+from model_runtime.records import AttentionMap, Distribution, FilterStage, TokenTable
 
 TEXT = ("<s>", " The", " cat", "\n", "</script>", " sat")
 
@@ -64,6 +65,10 @@ def lens(streams: int = 4, count: int = 6) -> LensGrid:
         target_ids=ids[-1].copy(),
         target_rank=random.integers(0, 9, (streams, count)),
         target_probability=probability.copy(),
+        entropy=probability.copy(),
+        divergence=probability.copy(),
+        first_lead=np.full(count, streams - 1),
+        settled=np.full(count, streams - 1),
         vocabulary={index: f"<{index}>" for index in range(9)},
     )
 
