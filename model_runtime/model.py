@@ -13,18 +13,17 @@ from model_runtime.distribution import listed, token_table
 from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
 from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
-from model_runtime.lens import lens_grid
-from model_runtime.lens_records import LensGrid
 from model_runtime.moment import Decoding, Moment
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
 from model_runtime.shelf import Shelf
+from model_runtime.stream_questions import StreamQuestions
 from model_runtime.vocabulary import Tokenizer, Vocabulary
 
 GIGABYTE = 2**30
 
 
-class Model(HeadQuestions):
+class Model(HeadQuestions, StreamQuestions):
     """A causal language model that answers questions about every step it takes.
 
     Nothing that matters is kept here: every answer follows from the moment that is given. All methods may be called
@@ -205,32 +204,6 @@ class Model(HeadQuestions):
         """
         self._require("attention")
         return attention_map(self._engine, self._recording(moment), layer, head)
-
-    def hidden(self, moment: Moment, layer: int) -> Floats:
-        """[token, width] one residual stream: 0 enters block 0, k+1 leaves block k, n stands before the final norm.
-
-        Raises:
-            OutOfRange: There is no such stream.
-            FeatureUnavailable: The streams' proof failed.
-        """
-        self._require("hidden")
-        if not 0 <= layer <= self._card.layers:
-            raise OutOfRange(f"Stream {layer} does not exist; this model has streams 0 to {self._card.layers}.")
-        with self._lock:
-            stream = self._recording(moment).streams(layer, 0, len(moment.ids))
-        result: Floats = stream.float().cpu().numpy().copy()
-        result.flags.writeable = False
-        return result
-
-    def lens(self, moment: Moment) -> LensGrid:
-        """What every layer would predict at every position.
-
-        Raises:
-            FeatureUnavailable: The lens's proof failed.
-        """
-        self._require("lens")
-        with self._lock:
-            return lens_grid(self._engine, self._recording(moment), self._vocabulary)
 
     def text(self, token: int) -> str:
         """One token as the tokenizer decodes it inside a text.

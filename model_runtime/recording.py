@@ -13,6 +13,7 @@ from model_runtime.glance import Glance
 from model_runtime.lens_rows import LensRows
 from model_runtime.moment import Ablate
 from model_runtime.records import Floats, Integers
+from model_runtime.stream_records import ResidualTable
 
 # Neighbouring chunks are joined up to this many tokens, the smaller into the larger, so that a text written token by
 # token keeps few chunks while each token is copied only some nine times.
@@ -89,7 +90,7 @@ class Statistics:
 class Recording:
     """Everything kept of one text. Extending or cutting gives a new recording that shares this one's tensors.
 
-    Only `lens`, `glances` and `newest`, which save work done once, are ever set after the making.
+    Only `lens`, `glances`, `residual` and `newest`, which save work done once, are ever set after the making.
 
     Attributes:
         ids: The tokens.
@@ -102,6 +103,7 @@ class Recording:
         newest: [vocabulary] float32 logits after the last token, None where they have to be computed again.
         lens: The lens as far as it has been asked for.
         glances: What mosaics were pooled from, the newest first.
+        residual: The table of the residual stream, once it has been asked for.
     """
 
     ids: tuple[int, ...]
@@ -114,6 +116,7 @@ class Recording:
     newest: torch.Tensor | None
     lens: LensRows | None = None
     glances: tuple[Glance, ...] = ()
+    residual: ResidualTable | None = None
 
     def shared(self, ids: tuple[int, ...]) -> int:
         """How many leading tokens are the same."""

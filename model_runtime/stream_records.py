@@ -11,13 +11,15 @@ class ResidualTable:
 
     Attributes:
         norm: [stream, token] Euclidean length of each vector. The first token's is often tens of times the others'.
-        turn: [block, token] cosine between the stream before and after each block, -1 to 1; 1 = not turned at all.
+        turn: [block, token] cosine between the stream before and after each block, -1 to 1; 1 = not turned at all. NaN
+            where a vector is zero and has no direction.
         attention_norm: [block, token] length of what the attention added, NaN where it cannot be told apart.
         mlp_norm: [block, token] length of what the MLP added, likewise.
         points: [stream, token, 2] each vector's place on two axes that are the same for all streams: the principal
             components of all vectors, each first divided by its length (as the model's norms do, up to a factor), so
             that no long vector decides alone. The axes are found without the first token, which is drawn all the same.
-        explained: [2] the share of the variance of the fitted vectors along each axis, 0 to 1.
+            With fewer than three other vectors there are no axes, and all points are 0.
+        explained: [2] the share of the variance of the fitted vectors along each axis, 0 to 1; 0 without axes.
         fitted: How many vectors the axes were found from; in a long text they are taken at even distances.
     """
 
@@ -41,7 +43,7 @@ class StreamSimilarity:
 
     Attributes:
         position: The token.
-        cosine: [stream, stream] -1 to 1.
+        cosine: [stream, stream] -1 to 1, NaN where a vector is zero.
     """
 
     position: int
@@ -60,7 +62,7 @@ class TokenSimilarity:
         centred: Whether the mean vector of all tokens but the first was taken off before. Without, most pairs look
             alike, as streams share one large common direction.
         first: The position of the first row and column.
-        cosine: [token, token] -1 to 1.
+        cosine: [token, token] -1 to 1, NaN where a vector is zero (the only token after the first is, centred).
     """
 
     stream: int
