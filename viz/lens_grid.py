@@ -1,6 +1,6 @@
 """The logit lens as a heatmap: streams upwards, tokens across, the predicted token written in each cell."""
 
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from viz.labels import plotly_text, visible
 from viz.payload import pack
 from viz.window import Window
 
+LensColour = Literal["probability", "rank", "entropy", "divergence"]
+LENS_COLOURS: Final[tuple[LensColour, ...]] = get_args(LensColour)
 _CELL_CHARACTERS = 8
 
 

@@ -166,7 +166,6 @@ def test_the_studies_fit_a_narrow_dark_window(open_page: Callable[..., Page]) ->
     page = open_page("/?__theme=dark", width=390, height=844)
     places = {"Compare": "#compare", "Heads": "#head-table", "Inside a head": "#inside", "bertviz": "#bertviz"}
     for name, place in places.items():
-        page.click("#tabs .overflow-menu > button")
-        page.locator("#tabs .overflow-dropdown button", has_text=name).last.click()
+        open_tab(page, name)
         expect(page.locator(f"{place} section")).to_be_visible()
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390

@@ -87,7 +87,7 @@ function draw() {
 
 begin.addEventListener('click', () => {
   const chosen = target.value === '' ? null : Number(target.value); // by default the model's first choice
-  tokenscope.act('scan', { target: chosen, by: by.value });
+  tokenscope.act('scan', { what: 'ablation', target: chosen, by: by.value });
 });
 cancel.addEventListener('click', () => tokenscope.stop());
 by.addEventListener('change', () => { tokenscope.offBy = by.value; });

@@ -22,6 +22,7 @@ _SHARED_SCRIPTS: Final = (
 )
 _STYLES: Final = (
     "page.css",
+    "tab_bar.css",
     "token_strip.css",
     "next_token.css",
     "figure.css",

@@ -41,3 +41,9 @@ class DecodingForm(Drawn):
     """The decoding settings. Value: {"settings": name -> text of the field, "summary": what they come to}."""
 
     files = "decoding_form"
+
+
+class TabBar(Drawn):
+    """The bar that opens tabs, in groups. Value: {"groups": [title, [id, title] of each tab] of each group}."""
+
+    files = "tab_bar"

@@ -8,7 +8,8 @@ window.tokenscope = (() => {
   const MOST_WAITING = 50;
   // Of these the last one wins.
   const ABSOLUTE = new Set([
-    'cursor', 'head', 'shade', 'window', 'tab', 'branch', 'decode', 'open_head', 'hide', 'colour', 'words',
+    'cursor', 'head', 'shade', 'window', 'tab', 'branch', 'decode', 'open_head', 'hide', 'colour', 'words', 'target',
+    'against', 'reading', 'lens_colour', 'middle', 'layer', 'open_tab',
   ]);
   const waiting = [];
   let session = null; // { send(action), stop(), view() }, given by the session component
@@ -20,8 +21,6 @@ window.tokenscope = (() => {
     // A held key repeats faster than answers come: those repeats are dropped. Single presses are counted and kept.
     if (held && (busy || waiting.length)) return;
     if (playing) stop();
-    // Tabs also report the one they open with.
-    if (name === 'tab' && (!session?.view() || session.view().tab === detail.tab)) return;
     const last = waiting.at(-1);
     if (last && last.name === name && ABSOLUTE.has(name)) last.detail = detail;
     else if (waiting.length < MOST_WAITING) waiting.push({ name, detail });
@@ -57,6 +56,9 @@ window.tokenscope = (() => {
     busy = false;
     pump();
   }
+
+  /** Whether an action of this name has not been sent yet. */
+  const pending = (name) => waiting.some((action) => action.name === name);
 
   /** Milliseconds since the action that is waited for was sent, 0 when none is. */
   const busyFor = () => (busy ? performance.now() - began : 0);
@@ -204,7 +206,7 @@ window.tokenscope = (() => {
 
   return {
     act, stop, answered, failed, failures, connect, isPlaying: () => Boolean(playing), onView, viewed,
-    busyFor, decode, percent, whole,
+    busyFor, pending, decode, percent, whole,
     colours, theme, mix, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
     save, opening, showTip, hideTip,
   };

@@ -1,6 +1,5 @@
 """Heads switched off: the bar that says so, and the tab "Switch off" with the scan over all heads."""
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +8,7 @@ from viz.ablation import off_payload, scan_payload
 from viz.components.heads import AblationView, HeadsOff
 from viz.labels import visible
 from viz.panels.head_actions import WAYS
+from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of, whole
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from model_runtime.model import Model
 
 TARGETS: Final = 20
-# Seconds between two reports of a scan: often enough to see it move, seldom enough to cost nothing.
-PACE: Final = 0.15
 
 
 def build_off() -> HeadsOff:
@@ -49,8 +47,8 @@ def draw(scene: Scene) -> dict[str, Any]:
     }
 
 
-def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Scans all heads; gives the payload of the tab's scan again and again, the whole one at last.
+def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
+    """Scans all heads; gives what is known of the tab's scan again and again, all of it at last.
 
     Raises:
         TokenscopeError: The model cannot switch heads off, or was asked about a token it does not have.
@@ -60,9 +58,9 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[d
     target = None if asked is None else whole(asked, 0, model.card().vocabulary_size - 1, "token id")
     by = one_of(detail.get("by", "zero"), WAYS, "way of switching off")
     groups = model.looking(moment, -1, [len(moment.ids) - 1]).key_value_head
-    last = 0.0
-    for scan in model.scan(moment, target, by):
-        if scan.done < scan.total and time.perf_counter() - last < PACE:
-            continue
-        last = time.perf_counter()
-        yield {**scan_payload(scan, groups, moment.interventions), "moment": moment.to_text()}
+    for scan in paced(model.scan(moment, target, by), lambda scan: scan.done == scan.total):
+        payload = {**scan_payload(scan, groups, moment.interventions), "moment": moment.to_text()}
+        told = f"Switching heads off one by one: {scan.done} of {scan.total}"
+        if scan.done == scan.total:
+            told = f"All {scan.total} heads were switched off, one by one."
+        yield Progress(payload, scan.done, scan.total, told)

@@ -11,35 +11,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
-from viz.panels import (
-    ablation,
-    attention,
-    bertviz,
-    compare,
-    head_table,
-    header,
-    inside,
-    layers,
-    looking,
-    next_token,
-    sink,
-    strip,
-    transport,
-)
+from viz.panels import ablation, bertviz, header, next_token, sink, strip, transport
 from viz.panels.actions import ACTIONS, Outcome, Request, start
 from viz.panels.head_actions import HEAD_ACTIONS
+from viz.panels.layer_actions import LAYER_ACTIONS
 from viz.panels.models import Models
 from viz.panels.pin_actions import PIN_ACTIONS
-from viz.panels.scene import Scene, scene_of
-from viz.panels.view import View, whole
+from viz.panels.scene import scene_of
+from viz.panels.tabs import ALL, TAB_OF, Draw
+from viz.panels.view import View, one_of, whole
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
 
 Answer = dict[str, Any]
 
-# What each output that depends on the view is drawn by.
-DRAWN: Final[dict[str, Callable[[Scene], Any]]] = {
+# What each output that depends on the view is drawn by; those of a tab only while it is open.
+DRAWN: Final[dict[str, Draw]] = {
     "facts": header.draw,
     "strip": strip.draw,
     "decoding": transport.draw_decoding,
@@ -47,35 +35,14 @@ DRAWN: Final[dict[str, Callable[[Scene], Any]]] = {
     "next_token": next_token.draw,
     "sink": sink.draw,
     "off": ablation.draw_off,
-    "attention": attention.draw,
-    "head_side": attention.draw_side,
-    "mosaic": attention.draw_mosaic,
-    "looking": looking.draw,
-    "ablation": ablation.draw,
-    "layers": layers.draw,
-    "compare": compare.draw,
-    "heads": head_table.draw,
-    "inside": inside.draw,
-    "bertviz": bertviz.draw,
+    **{output: draw for tab in ALL for output, draw in tab.draw.items()},
 }
-# Which tab an output is part of; it is only drawn while that is open.
-_TAB_OF: Final = {
-    "attention": "attention",
-    "head_side": "attention",
-    "mosaic": "attention",
-    "looking": "looking",
-    "ablation": "ablation",
-    "layers": "layers",
-    "compare": "compare",
-    "heads": "heads",
-    "inside": "inside",
-    "bertviz": "bertviz",
-}
+_SCANS: Final = {tab.name: tab.scan for tab in ALL if tab.scan}
 # What an output depends on, where that is less than the whole view: it is not sent again while that stays the same.
 _DEPENDS: Final[dict[str, Callable[[View], object]]] = {
     "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
 }
-_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS}
+_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS, **LAYER_ACTIONS}
 # Which control an error is about, by its element id.
 _PLACES: Final[dict[str, str]] = {"start": "prompt", "append": "append", "decode": "decoding", "load": "model-picker"}
 # Seconds a played token stays at least: faster than this the eye cannot follow.
@@ -99,7 +66,7 @@ class Desk:
                 view = View.from_json(saved["view"])
                 answer = self._drawn(self.models.of(view.moment), Outcome(view))
                 mode = "chat" if request.chat else "raw"
-                return {**answer, "picker": view.moment.model, "tabs": view.tab, "prompt": request.prompt, "mode": mode}
+                return {**answer, "picker": view.moment.model, "prompt": request.prompt, "mode": mode}
             except TokenscopeError as error:
                 again = f"What this page showed before cannot be shown again: {error}"
                 return self._first(request, again)
@@ -124,8 +91,7 @@ class Desk:
             model = self.models.of(view.moment) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))
-            answer = self._drawn(model, _ACTIONS[name](model, view, request), before=view)
-            return {**answer, "tabs": answer["session"]["view"]["tab"]} if name == "open_head" else answer
+            return self._drawn(model, _ACTIONS[name](model, view, request), before=view)
         except TokenscopeError as error:
             return self.refuse(error, name, sent_view)
 
@@ -160,20 +126,20 @@ class Desk:
         yield self._drawn(model, Outcome(view, ending))
 
     def scan(self, sent_view: object, detail: Mapping[str, Any]) -> Iterator[Answer]:
-        """Answers with what is known so far of a scan over all heads, until all are done."""
+        """Answers a tab's long question with what is known so far, again and again, until all is known."""
+        what = detail.get("what")
         try:
+            name = one_of(what, tuple(_SCANS), "long question")
             view = View.from_json(sent_view)
             model = self.models.of(view.moment)
-            for scan in ablation.scanned(model, view, detail):
-                done, total = scan["done"], scan["total"]
-                text = f"Switching heads off one by one: {done} of {total}"
-                message = {"kind": "progress", "text": text, "at": "", "fraction": done / total}
-                if done == total:
-                    message = {**message, "kind": "notice", "text": f"All {total} heads were switched off, one by one."}
-                session = self._session(sent_view, more=done < total)
-                yield {"session": session, "message": message, "ablation": {"scan": scan}}
+            for progress in _SCANS[name](model, view, detail):
+                whole_yet = progress.done >= progress.total
+                kind, fraction = ("notice", None) if whole_yet else ("progress", progress.done / progress.total)
+                message = {"kind": kind, "text": progress.text, "at": "", "fraction": fraction}
+                session = self._session(sent_view, more=not whole_yet)
+                yield {"session": session, "message": message, name: {"scan": progress.payload}}
         except TokenscopeError as error:
-            yield self.refuse(error, "scan", sent_view)
+            yield self.refuse(error, str(what), sent_view)
 
     def adopt(self, model: "Model", request: Request, sent_view: object) -> Answer:
         """Shows another model: the prompt box's text begins anew on it."""
@@ -201,7 +167,7 @@ class Desk:
     def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False, before: View | None = None) -> Answer:
         began = time.perf_counter()
         scene = scene_of(model, outcome.view)
-        hidden = {name for name, tab in _TAB_OF.items() if tab != scene.view.tab}
+        hidden = {name for name, tab in TAB_OF.items() if tab != scene.view.tab}
         if before is not None:
             hidden |= {name for name, part in _DEPENDS.items() if part(before) == part(scene.view)}
         payloads = {name: draw(scene) for name, draw in DRAWN.items() if name not in hidden}

@@ -6,33 +6,19 @@ invisible `Session`, which sends the view along and gets the new one back.
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from model_runtime.errors import TokenscopeError
 from viz.components import assets
-from viz.components.regions import MessageLine, Session
-from viz.panels import (
-    ablation,
-    attention,
-    bertviz,
-    compare,
-    head_table,
-    header,
-    inside,
-    layers,
-    looking,
-    next_token,
-    prompt,
-    sink,
-    strip,
-    transport,
-)
+from viz.components.regions import MessageLine, Session, TabBar
+from viz.panels import ablation, header, next_token, prompt, sink, strip, transport
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
 from viz.panels.models import Models
+from viz.panels.tabs import ALL, GROUPS
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -62,34 +48,15 @@ def build_page(models: Models) -> gr.Blocks:
     return page
 
 
-def _build_attention() -> dict[str, Any]:
-    built = attention.build()
-    return {"attention": built.picture, "head_side": built.side, "mosaic": built.mosaic}
-
-
-# Each tab: its id, its title, and what builds the outputs inside it, by their names in an answer.
-_TABS: Final[tuple[tuple[str, str, Callable[[], dict[str, Any]]], ...]] = (
-    ("attention", "Attention", _build_attention),
-    ("looking", "Which head?", lambda: {"looking": looking.build()}),
-    ("compare", "Compare", lambda: {"compare": compare.build()}),
-    ("heads", "Heads", lambda: {"heads": head_table.build()}),
-    ("inside", "Inside a head", lambda: {"inside": inside.build()}),
-    ("ablation", "Switch off", lambda: {"ablation": ablation.build()}),
-    ("layers", "Layers", lambda: {"layers": layers.build()}),
-    ("bertviz", "bertviz", lambda: {"bertviz": bertviz.build()}),
-)
-
-
 def _build_tabs() -> dict[str, Any]:
-    """Builds the tabs; opening one is an action like any other, since only the open one is computed."""
+    """Builds the bar of tabs and the tabs; the bar shows and hides them, and only the open one is computed."""
+    named = [[title, [[tab.name, tab.title] for tab in tabs]] for title, tabs in GROUPS]
+    TabBar({"groups": named}, elem_id="tabs")
     outputs: dict[str, Any] = {}
-    with gr.Tabs(elem_id="tabs") as tabs:
-        for name, title, build in _TABS:
-            with gr.Tab(title, id=name) as tab:
-                outputs |= build()
-            script = f"() => {{ window.tokenscope.act('tab', {{ tab: '{name}' }}); }}"
-            tab.select(None, js=script, queue=False, show_progress="hidden")
-    return {"tabs": tabs, **outputs}
+    for tab in ALL:
+        with gr.Column(elem_id=f"panel-{tab.name}", elem_classes="ts-tab-panel"):
+            outputs |= tab.build()
+    return outputs
 
 
 def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: dict[str, Any]) -> None:
@@ -106,9 +73,7 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     failed = "() => { window.tokenscope.failed(); }"
 
     def listed(answer: Answer) -> list[Any]:
-        """Puts an answer in the order of the outputs; the open tab is a property and not a value."""
-        if "tabs" in answer:
-            answer = {**answer, "tabs": gr.Tabs(selected=answer["tabs"])}
+        """Puts an answer in the order of the outputs."""
         return [answer.get(name, gr.skip()) for name in outputs]
 
     def opened(saved: object, words: str, mode: str) -> list[Any]:

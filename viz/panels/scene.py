@@ -2,17 +2,28 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from model_runtime import Moment, TokenTable
 from model_runtime.attention_views import hide_sink
 from model_runtime.records import AttentionMap, ModelCard
-from viz.panels.view import View
+from viz.labels import visible
+from viz.panels.view import AVERAGE, NOTHING, View
 from viz.token_strip import labels_of
 from viz.window import Window, window_to
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
+
+CHOICES: Final = 20  # tokens that a select offers
+
+
+class Question(TypedDict):
+    """Which logit is explained: the arguments that `contributions`, `neurons` and their like share."""
+
+    position: int
+    target: int | tuple[int, int]
+    centred: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,24 @@ class Scene:
         """
         attention = self.model.attention(self.moment, self.view.layer, self.view.head)
         return hide_sink(attention, self.model.hiding(self.moment, self.hide))
+
+    @cached_property
+    def choices(self) -> list[tuple[int, str, float]]:
+        """(id, visible label, raw probability) of the tokens that are most probable after the cursor's."""
+        listed = self.model.distribution(self.moment, self.view.cursor, top=CHOICES)
+        rows = zip(listed.ids[:CHOICES], listed.text, listed.raw, strict=False)
+        return [(int(token), visible(text), float(raw)) for token, text, raw in rows]
+
+    @cached_property
+    def question(self) -> Question:
+        """Which logit is explained, and against what, as the view says: for the model's questions about parts."""
+        view = self.view
+        target = self.choices[0][0] if view.target is None else view.target
+        if view.against in (AVERAGE, target):  # a token against itself would leave nothing to explain
+            return {"position": view.cursor, "target": target, "centred": True}
+        if view.against == NOTHING:
+            return {"position": view.cursor, "target": target, "centred": False}
+        return {"position": view.cursor, "target": (target, view.against), "centred": False}
 
 
 def scene_of(model: "Model", view: View) -> Scene:

@@ -9,15 +9,24 @@ from typing import Any, Final, Literal, TypeVar, get_args
 from model_runtime import BadMoment, Moment
 from model_runtime.errors import InputError, OutOfRange
 from viz.colours import TRANSFERS, Transfer
+from viz.lens_grid import LENS_COLOURS, LensColour
 from viz.panels.pins import Pin, read_pins
 from viz.token_strip import SHADES, Shade
 
 WINDOWS: Final = (32, 64, 128, 256, 512, 1024)
-TABS: Final = ("attention", "looking", "compare", "heads", "inside", "ablation", "layers", "bertviz")
+TABS: Final = (
+    *("attention", "looking", "compare", "heads", "inside", "ablation", "bertviz"),
+    *("lens", "contributions", "neurons", "residual"),
+    *("inputs", "patching", "steering"),
+)
+AVERAGE: Final = -1  # the vocabulary's mean logit is taken off the target's
+NOTHING: Final = -2  # the target's logit stands alone
+MOST_FOLLOWED: Final = 6
 Hide = Literal["none", "first", "special"]
 HIDES: Final[tuple[Hide, ...]] = get_args(Hide)
 MOST_BRANCHES: Final = 12
 MOST_KEYS: Final = 32
+MOST_ID: Final = 2**31 - 1
 
 Choice = TypeVar("Choice")
 
@@ -40,6 +49,12 @@ class View:
         colour: How a weight becomes a colour.
         words: Whether the large head shows words instead of tokens.
         pins: What is pinned for comparison.
+        target: The token that contributions, neurons and the like are about, None for the model's first choice.
+        against: What its logit is compared with: AVERAGE, NOTHING, or the id of another token.
+        reading: The selected row of the lens in half steps: stream k is 2k, the midpoint of block k is 2k + 1.
+        lens_colour: What the colour of a cell of the lens says.
+        middle: Whether the lens shows the midpoints between attention and MLP.
+        follow: The tokens that are followed through the layers, in the order in which they were chosen.
     """
 
     branches: tuple[str, ...]
@@ -55,6 +70,12 @@ class View:
     colour: Transfer = "linear"
     words: bool = False
     pins: tuple[Pin, ...] = ()
+    target: int | None = None
+    against: int = AVERAGE
+    reading: int = 0
+    lens_colour: LensColour = "probability"
+    middle: bool = True
+    follow: tuple[int, ...] = ()
 
     @property
     def moment(self) -> Moment:
@@ -67,8 +88,9 @@ class View:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the view as plain JSON."""
-        lists = {"branches": list(self.branches), "keys": list(self.keys), "pins": [pin.to_json() for pin in self.pins]}
-        return {**asdict(self), **lists}
+        pins = [pin.to_json() for pin in self.pins]
+        lists = {"branches": list(self.branches), "keys": list(self.keys), "follow": list(self.follow)}
+        return {**asdict(self), **lists, "pins": pins}
 
     @classmethod
     def from_json(cls, content: object) -> "View":
@@ -98,6 +120,12 @@ class View:
             colour=one_of(content.get("colour", "linear"), TRANSFERS, "colour scale"),
             words=one_of(content.get("words", False), (False, True), "choice of words"),
             pins=read_pins(content.get("pins", [])),
+            target=_token(content.get("target")),
+            against=whole(content.get("against", AVERAGE), NOTHING, MOST_ID, "token to compare with"),
+            reading=whole(content.get("reading", 0), 0, 2**16, "row of the lens"),
+            lens_colour=one_of(content.get("lens_colour", "probability"), LENS_COLOURS, "colour of the lens"),
+            middle=one_of(content.get("middle", True), (False, True), "switch for midpoints"),
+            follow=_followed(content.get("follow", [])),
         )
 
     def at(self, moment: Moment, cursor: int | None = None) -> "View":
@@ -136,6 +164,18 @@ def positions(value: object, most: int) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) > most:
         raise OutOfRange(f"The chosen tokens are {str(value)[:60]}; choose up to {most}.")
     return tuple(sorted({whole(one, 0, 2**31 - 1, "chosen token") for one in value}))
+
+
+def _token(value: object) -> int | None:
+    """Checks a token id, None for none."""
+    return None if value is None else whole(value, 0, MOST_ID, "token to explain")
+
+
+def _followed(value: object) -> tuple[int, ...]:
+    """Checks the tokens that are followed; each once, in their order."""
+    if not isinstance(value, list) or len(value) > MOST_FOLLOWED:
+        raise OutOfRange(f"The followed tokens are {str(value)[:60]}; choose up to {MOST_FOLLOWED}.")
+    return tuple(dict.fromkeys(whole(one, 0, MOST_ID, "followed token") for one in value))
 
 
 def one_of(value: object, choices: tuple[Choice, ...], name: str) -> Choice:

@@ -1,0 +1,53 @@
+"""The question that several tabs share: which token's logit is explained, and against what."""
+
+from typing import TYPE_CHECKING, Any
+
+from model_runtime.errors import InputError
+from viz.labels import SPACE_MARK, quoted, visible
+from viz.panels.scene import Scene
+from viz.panels.view import AVERAGE
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+
+def draw(scene: Scene) -> dict[str, Any]:
+    """Returns the payload of the form `tokenscope.questionForm`.
+
+    Returns:
+        `choices`: (id, label, raw probability) of the most probable tokens; `target` and `against` as in the view, the
+        average where the two are one token; `next`: the id of the token that follows the cursor in the text, None at
+        the end; `others`: (id, label) of these three where they are not among the choices.
+    """
+    view, ids = scene.view, scene.moment.ids
+    following = ids[view.cursor + 1] if view.cursor + 1 < len(ids) else None
+    target = scene.choices[0][0] if view.target is None else view.target
+    listed = {token for token, _, _ in scene.choices}
+    others = {one for one in (view.target, view.against, following) if one is not None and one >= 0} - listed
+    return {
+        "choices": scene.choices,
+        "target": view.target,
+        "against": AVERAGE if view.against == target else view.against,
+        "next": following,
+        "others": [(token, visible(scene.model.text(token))) for token in sorted(others)],
+    }
+
+
+def token_of(model: "Model", text: str) -> tuple[int, str]:
+    """Finds the token that begins a typed text, as it would stand after a space where that makes it one token.
+
+    Returns:
+        The id, and a notice: "" where the whole text is one token, else what was taken.
+
+    Raises:
+        InputError: There is no text.
+    """
+    typed = text.replace(SPACE_MARK, " ")
+    if not typed.strip():
+        raise InputError("Type the token to ask about; a space in front of a word belongs to it.")
+    for written in (typed, f" {typed}"):
+        ids = model.encode(written)
+        if len(ids) == 1:
+            return ids[0], ""
+    first = model.encode(typed if typed.startswith(" ") else f" {typed}")[0]
+    return first, f"{quoted(text)} is several tokens here; this is about the first, {quoted(visible(model.text(first)))}."

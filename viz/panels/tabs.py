@@ -1,0 +1,76 @@
+"""Every tab of the page: its name, what builds and draws it. A new one is an entry here, and its name in `view`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from viz.panels import ablation, attention, bertviz, compare, head_table, inside, lens, looking
+from viz.panels.progress import Progress
+from viz.panels.scene import Scene
+from viz.panels.view import View
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+Draw = Callable[[Scene], Any]
+Scan = Callable[["Model", View, Mapping[str, Any]], Iterator[Progress]]
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab.
+
+    Attributes:
+        name: Its id.
+        title: What it is called.
+        build: Lays it out and returns its components, by the names of the outputs that they show.
+        draw: What draws each output; only called while the tab is open.
+        scan: What answers the tab's long question step by step, if it has one; it belongs to the output of its name.
+    """
+
+    name: str
+    title: str
+    build: Callable[[], dict[str, Any]]
+    draw: Mapping[str, Draw] = field(default_factory=dict)
+    scan: Scan | None = None
+
+
+def _single(name: str, title: str, build: Callable[[], Any], draw: Draw, scan: Scan | None = None) -> Tab:
+    """A tab with one component."""
+    return Tab(name, title, lambda: {name: build()}, {name: draw}, scan)
+
+
+def _build_attention() -> dict[str, Any]:
+    built = attention.build()
+    return {"attention": built.picture, "head_side": built.side, "mosaic": built.mosaic}
+
+
+_ATTENTION: Final = Tab(
+    "attention",
+    "Attention",
+    _build_attention,
+    {"attention": attention.draw, "head_side": attention.draw_side, "mosaic": attention.draw_mosaic},
+)
+
+# The groups of tabs, in the order of the page.
+GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
+    (
+        "Attention heads",
+        (
+            _ATTENTION,
+            _single("looking", "Which head?", looking.build, looking.draw),
+            _single("compare", "Compare", compare.build, compare.draw),
+            _single("heads", "Heads", head_table.build, head_table.draw),
+            _single("inside", "Inside a head", inside.build, inside.draw),
+            _single("ablation", "Switch off", ablation.build, ablation.draw, ablation.scanned),
+            _single("bertviz", "bertviz", bertviz.build, bertviz.draw),
+        ),
+    ),
+    (
+        "Layers and parts",
+        (_single("lens", "Logit lens", lens.build, lens.draw),),
+    ),
+)
+ALL: Final = tuple(tab for _, tabs in GROUPS for tab in tabs)
+# Which tab an output is part of.
+TAB_OF: Final = {output: tab.name for tab in ALL for output in tab.draw}
