@@ -17,6 +17,7 @@ _SHARED_SCRIPTS: Final = (
     "head_grid.js",
     "cells.js",
     "head_map.js",
+    "token_grid.js",
     "figure.js",
     "keys.js",
 )
@@ -26,6 +27,7 @@ _STYLES: Final = (
     "token_strip.css",
     "next_token.css",
     "figure.css",
+    "token_grid.css",
     "heads.css",
     "compare.css",
     "head_table.css",
