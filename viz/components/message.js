@@ -15,7 +15,7 @@ function show({ kind, text: words, at, fraction }) {
   marked?.removeAttribute('data-error');
   marked = kind === 'error' && at ? document.getElementById(at) : null;
   marked?.setAttribute('data-error', words);
-  window.dispatchEvent(new CustomEvent('tokenscope-error', { detail: { at: marked ? at : '', words } }));
+  window.dispatchEvent(new CustomEvent('tokenscope-error', { detail: { kind, at: marked ? at : '', words } }));
 }
 
 function draw() {

@@ -7,6 +7,7 @@ from model_runtime.errors import OutOfRange
 from viz.labels import quoted, visible
 from viz.lens_grid import LENS_COLOURS
 from viz.panels.actions import Action, Outcome, Request
+from viz.panels.question import token_of
 from viz.panels.view import MOST_FOLLOWED, NOTHING, TABS, View, one_of, whole
 
 if TYPE_CHECKING:
@@ -14,13 +15,21 @@ if TYPE_CHECKING:
 
 
 def target(model: "Model", view: View, request: Request) -> Outcome:
-    """Chooses the token to explain; none for the model's first choice."""
+    """Chooses the token to explain, by its id or a typed text; none for the model's first choice."""
+    text = request.detail.get("text")
+    if isinstance(text, str):
+        found, told = token_of(model, view.moment, text)
+        return Outcome(replace(view, target=found), told)
     token = request.detail.get("token")
     return Outcome(replace(view, target=None if token is None else _token(model, token)))
 
 
 def against(model: "Model", view: View, request: Request) -> Outcome:
-    """Chooses what the explained logit is compared with."""
+    """Chooses what the explained logit is compared with, a token by its id or a typed text."""
+    text = request.detail.get("text")
+    if isinstance(text, str):
+        found, told = token_of(model, view.moment, text)
+        return Outcome(replace(view, against=found), told)
     chosen = request.detail.get("against")
     most = model.card().vocabulary_size - 1
     return Outcome(replace(view, against=whole(chosen, NOTHING, most, "token to compare with")))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from model_runtime import Moment
 from model_runtime.errors import InputError
 from viz.labels import SPACE_MARK, quoted, visible
 from viz.panels.scene import Scene
@@ -33,21 +34,26 @@ def draw(scene: Scene) -> dict[str, Any]:
     }
 
 
-def token_of(model: "Model", text: str) -> tuple[int, str]:
-    """Finds the token that begins a typed text, as it would stand after a space where that makes it one token.
+def token_of(model: "Model", moment: Moment, text: str) -> tuple[int, str]:
+    """Finds the token that a typed text means: as it stands, or after a space where only that makes it one token.
 
     Returns:
-        The id, and a notice: "" where the whole text is one token, else what was taken.
+        The id, and a notice: "" where the whole text is one token, else which of its tokens was taken.
 
     Raises:
-        InputError: There is no text.
+        InputError: There is no text, or far too much.
     """
     typed = text.replace(SPACE_MARK, " ")
     if not typed.strip():
-        raise InputError("Type the token to ask about; a space in front of a word belongs to it.")
-    for written in (typed, f" {typed}"):
-        ids = model.encode(written)
+        raise InputError("Type the token to ask about.")
+    readings = [_encoded(model, moment, written) for written in (typed, f" {typed}")]
+    for ids in readings:
         if len(ids) == 1:
             return ids[0], ""
-    first = model.encode(typed if typed.startswith(" ") else f" {typed}")[0]
-    return first, f"{quoted(text)} is several tokens here; this is about the first, {quoted(visible(model.text(first)))}."
+    first = readings[0][0] if typed.startswith(" ") else readings[1][0]
+    taken = quoted(visible(model.text(first)))
+    return first, f"{quoted(text)} is more than one token in this vocabulary; this is about the first, {taken}."
+
+
+def _encoded(model: "Model", moment: Moment, text: str) -> tuple[int, ...]:
+    return model.append(moment.cut(1), text).ids[1:]
