@@ -56,7 +56,7 @@ function show(tab) {
     panel.setAttribute('aria-labelledby', `tab-${name}`);
   }
   style.textContent = `.ts-tab-panel:not(#panel-${tab}) { display: none !important; }`;
-  document.body.dataset.tab = tab;
+  Object.assign(document.body.dataset, { tab, tabGroup: groups().indexOf(group) });
 }
 
 function choose(tab) {

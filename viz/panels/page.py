@@ -41,7 +41,6 @@ def build_page(models: Models) -> gr.Blocks:
             with gr.Column(scale=4, min_width=320, elem_classes="ts-left"):
                 outputs["next_token"] = next_token.build()
             with gr.Column(scale=8, min_width=320, elem_classes="ts-right"):
-                outputs["sink"] = sink.build()
                 outputs |= _build_tabs()
         outputs["message"] = MessageLine(elem_id="message")
         _wire(page, Desk(models), controls, outputs)
@@ -52,7 +51,7 @@ def _build_tabs() -> dict[str, Any]:
     """Builds the bar of tabs and the tabs; the bar shows and hides them, and only the open one is computed."""
     named = [[title, [[tab.name, tab.title] for tab in tabs]] for title, tabs in GROUPS]
     TabBar({"groups": named}, elem_id="tabs")
-    outputs: dict[str, Any] = {}
+    outputs: dict[str, Any] = {"sink": sink.build()}
     for tab in ALL:
         with gr.Column(elem_id=f"panel-{tab.name}", elem_classes="ts-tab-panel"):
             outputs |= tab.build()
