@@ -41,3 +41,14 @@ def cursor(page: Page) -> int:
 
 def text(page: Page) -> str:
     return "".join(tokens(page).all_text_contents())
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Opens a tab, and first the group it is in."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    for group in page.locator("#tabs .ts-group").all():
+        if tab.count():
+            break
+        group.click()
+    tab.click()
+    expect(tab).to_have_attribute("aria-selected", "true")

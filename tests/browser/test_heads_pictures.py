@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import HOSTILE, bars, count, cursor, start, step, tokens, wait_for
+from tests.browser.actions import HOSTILE, bars, count, cursor, open_tab, start, step, tokens, wait_for
 
 FIGURE = "#attention-map .ts-figure"
 MOSAIC = "#head-mosaic .ts-head-canvas"
@@ -19,10 +19,6 @@ def head_at(page: Page, grid: str, layer: int, head: int) -> tuple[float, float]
     gaps = round((box["width"] - 32 - heads * tile) / 4)
     gap = 4 * (head * (gaps + 1) // heads)
     return 30 + (head + 0.5) * tile + gap, 18 + (layer + 0.5) * tile
-
-
-def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name).click()
 
 
 def selected(page: Page) -> tuple[str | None, str | None]:

@@ -4,12 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import HOSTILE, count, start, step, tokens
-
-
-def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
-    expect(page.get_by_role("tab", name=name, exact=True)).to_have_attribute("aria-selected", "true")
+from tests.browser.actions import HOSTILE, count, open_tab, start, step, tokens
 
 
 def cards(page: Page) -> Locator:

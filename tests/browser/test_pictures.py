@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import HOSTILE, count, cursor, start, step, tokens
+from tests.browser.actions import HOSTILE, count, cursor, open_tab, start, step, tokens
 
 FIGURE = "#attention-map .ts-figure"
 
@@ -50,7 +50,7 @@ def test_a_click_on_the_heatmap_moves_the_cursor(page: Page) -> None:
 
 
 def test_the_lens_follows_the_cursor(page: Page) -> None:
-    page.get_by_role("tab", name="Logit lens").click()
+    open_tab(page, "Logit lens")
     page.wait_for_selector("#lens .ts-figure[data-drawn]")
     expect(page.locator("#lens .ts-rows")).to_contain_text("output")
     before = page.get_attribute("#lens .ts-figure", "data-drawn")
@@ -103,7 +103,7 @@ def test_hostile_text_is_only_text(page: Page) -> None:
     assert HOSTILE in shown
     ticks = page.locator("#attention-map .ts-figure[data-drawn] .xtick text")
     expect(ticks).to_have_count(min(32, count(page)))
-    page.get_by_role("tab", name="Logit lens").click()
+    open_tab(page, "Logit lens")
     page.wait_for_selector("#lens .ts-figure[data-drawn]")
     step(page)
     assert page.locator(".gradio-container img[src='x']").count() == 0
