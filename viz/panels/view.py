@@ -10,6 +10,7 @@ from model_runtime import BadMoment, Moment
 from model_runtime.errors import InputError, OutOfRange
 from viz.colours import TRANSFERS, Transfer
 from viz.lens_grid import LENS_COLOURS, LensColour
+from viz.panels.direction import Direction, read_direction
 from viz.panels.pins import Pin, read_pins
 from viz.token_strip import SHADES, Shade
 
@@ -22,6 +23,7 @@ TABS: Final = (
 AVERAGE: Final = -1  # the vocabulary's mean logit is taken off the target's
 NOTHING: Final = -2  # the target's logit stands alone
 MOST_FOLLOWED: Final = 6
+MOST_CHANGED: Final = 4_000  # characters of the changed prompt
 Hide = Literal["none", "first", "special"]
 HIDES: Final[tuple[Hide, ...]] = get_args(Hide)
 MOST_BRANCHES: Final = 12
@@ -55,6 +57,8 @@ class View:
         lens_colour: What the colour of a cell of the lens says.
         middle: Whether the lens shows the midpoints between attention and MLP.
         follow: The tokens that are followed through the layers, in the order in which they were chosen.
+        changed: The prompt that patching compares the present one with, "" while there is none.
+        direction: The texts that the next steering is made of.
     """
 
     branches: tuple[str, ...]
@@ -76,6 +80,8 @@ class View:
     lens_colour: LensColour = "probability"
     middle: bool = True
     follow: tuple[int, ...] = ()
+    changed: str = ""
+    direction: Direction = Direction()
 
     @property
     def moment(self) -> Moment:
@@ -126,6 +132,8 @@ class View:
             lens_colour=one_of(content.get("lens_colour", "probability"), LENS_COLOURS, "colour of the lens"),
             middle=one_of(content.get("middle", True), (False, True), "switch for midpoints"),
             follow=_followed(content.get("follow", [])),
+            changed=short_text(content.get("changed", ""), MOST_CHANGED, "changed prompt"),
+            direction=read_direction(content.get("direction", Direction().to_json())),
         )
 
     def at(self, moment: Moment, cursor: int | None = None) -> "View":
@@ -176,6 +184,19 @@ def _followed(value: object) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) > MOST_FOLLOWED:
         raise OutOfRange(f"The followed tokens are {str(value)[:60]}; choose up to {MOST_FOLLOWED}.")
     return tuple(dict.fromkeys(whole(one, 0, MOST_ID, "followed token") for one in value))
+
+
+def short_text(value: object, most: int, name: str) -> str:
+    """Checks a text that came from the page.
+
+    Raises:
+        InputError: It is no text, or longer than `most` characters.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"The {name} is no text. Reload the page to begin anew.")
+    if len(value) > most:
+        raise InputError(f"The {name} has {len(value)} characters; use at most {most}.")
+    return value
 
 
 def one_of(value: object, choices: tuple[Choice, ...], name: str) -> Choice:
