@@ -20,6 +20,7 @@ from model_runtime.recording import (
     statistics_of,
 )
 from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding
+from model_runtime.writers import Writers
 
 
 class Engine:
@@ -32,6 +33,8 @@ class Engine:
         unembedding: From streams to logits.
         keep_logits: Whether every position's logits are kept, because they cannot be computed again.
         keep_streams: Whether the residual streams are kept; not where they cannot be read.
+        writers: Per block, where its parts write; None where they cannot be told apart.
+        middle: Whether what the attention adds is kept, so that streams can be read between attention and MLP.
         cached: Whether steps go on from a cache; where that is not exact, every text runs in one pass.
     """
 
@@ -42,7 +45,16 @@ class Engine:
         self.unembedding = unembedding
         self.keep_logits = False
         self.keep_streams = True
+        self.writers: tuple[Writers | None, ...] = (None,) * len(anatomy.layers)
+        self.middle = False
         self.cached = True
+
+    def keep_middle(self) -> None:
+        """From now on keeps what each block's attention adds; all blocks are known to have a midpoint."""
+        self.middle = True
+        for layer, parts in enumerate(self.writers):
+            if parts is not None and parts.attention is not None:
+                self.recorder.follow(layer, parts.attention.module, parts.scale)
 
     def record(
         self,
@@ -127,7 +139,13 @@ class Engine:
             tuple(tape.queries),
             torch.stack([blank if starts is None else starts for starts in tape.starts]),
             logits.clone() if self.keep_logits else None,
+            self._attended(tape) if self.middle else None,
         )
+
+    def _attended(self, tape: Tape) -> torch.Tensor:
+        """[layer, token, width] what the attentions added; zeros in blocks without."""
+        nothing = torch.zeros_like(tape.streams[0])
+        return torch.stack([tape.attended.get(layer, nothing) for layer in range(len(self.writers))])
 
     def logits(self, recording: Recording, position: int) -> torch.Tensor:
         """[vocabulary] float32 logits after a position of a recorded text."""

@@ -60,6 +60,7 @@ class Tape:
         switches: The heads that are switched off.
         thorough: Whether to keep the outputs too.
         disturbed: With a batch: row i has one head of layer i disturbed, for the self-check.
+        attended: Layer -> [token, width] what its attention added to the stream, where the recorder follows it.
         seen_masks: Masks met in this pass with their starts: the layers of one kind share one mask.
     """
 
@@ -72,6 +73,7 @@ class Tape:
     switches: Switches
     thorough: bool = False
     disturbed: bool = False
+    attended: dict[int, torch.Tensor] = field(default_factory=dict)
     seen_masks: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
 
@@ -120,6 +122,24 @@ class Recorder:
             # A copy: some families add to a stream in place later on.
             self.tape.streams.append(stream[0].clone())
 
+    def follow(self, layer: int, module: nn.Module, scale: float) -> None:
+        """From now on keeps what a layer's attention adds to the stream.
+
+        Args:
+            layer: Block index.
+            module: Whose first output it is.
+            scale: What the block multiplies that output with.
+        """
+
+        def written(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+            tape, added = self.tape, first_tensor(output)
+            if tape is not None and added is not None:
+                # A copy, as of the streams.
+                added = added.reshape(-1, *tape.streams[-1].shape)[0]
+                tape.attended[layer] = added.clone() if scale == 1 else added * scale
+
+        module.register_forward_hook(written)
+
     def attended(self, layer: int, call: "AttentionCall", output: torch.Tensor) -> None:
         """Keeps what one attention call of a layer computed, then switches heads off in its output."""
         tape = self.tape
@@ -145,6 +165,12 @@ class Recorder:
             rows = slice(None) if switch.row is None else switch.row
             # The output belongs to this call alone, so writing to it changes what the model goes on with and no more.
             output[rows, ..., switch.head, :] = 0 if switch.output is None else switch.output.to(output.dtype)
+
+
+def first_tensor(output: Any) -> torch.Tensor | None:
+    """What a module returned, or the first of it."""
+    first = output[0] if isinstance(output, tuple | list) and output else output
+    return first if isinstance(first, torch.Tensor) else None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ class Chunk:
         queries: Per layer [head, token, head width], None where the layer has no attention.
         starts: [layer, token] the first key that each token sees.
         logits: [token, vocabulary] where they cannot be computed again, else None.
+        attended: [layer, token, width] what each attention added to the stream, so that the midpoint of block k is
+            stream k plus it; zeros where a block has no attention, None where the blocks have no such point.
     """
 
     tokens: int
@@ -37,6 +39,7 @@ class Chunk:
     queries: tuple[torch.Tensor | None, ...]
     starts: torch.Tensor
     logits: torch.Tensor | None
+    attended: torch.Tensor | None
 
     def cut(self, tokens: int) -> "Chunk":
         """Its first tokens, as views."""
@@ -46,6 +49,7 @@ class Chunk:
             tuple(None if query is None else query[:, :tokens] for query in self.queries),
             self.starts[:, :tokens],
             None if self.logits is None else self.logits[:tokens],
+            None if self.attended is None else self.attended[:, :tokens],
         )
 
     def joined(self, after: "Chunk") -> "Chunk":
@@ -56,6 +60,7 @@ class Chunk:
             tuple(_joined(mine, other, 1) for mine, other in zip(self.queries, after.queries, strict=True)),
             torch.cat([self.starts, after.starts], dim=1),
             _joined(self.logits, after.logits, 0),
+            _joined(self.attended, after.attended, 1),
         )
 
 
@@ -188,6 +193,16 @@ class Recording:
             offset += chunk.tokens
         return torch.cat(parts)
 
+    def attended(self, layer: int, begin: int, end: int) -> torch.Tensor:
+        """[token, width] what one block's attention added at positions begin to end - 1; where midpoints are kept."""
+        parts, offset = [], 0
+        for chunk in self.chunks:
+            low, high = max(begin - offset, 0), min(end - offset, chunk.tokens)
+            if low < high and chunk.attended is not None:
+                parts.append(chunk.attended[layer, low:high])
+            offset += chunk.tokens
+        return torch.cat(parts)
+
     def kept_logits(self, position: int) -> torch.Tensor | None:
         """[vocabulary] the logits after a position where they were kept, else None."""
         if position == len(self.ids) - 1 and self.newest is not None:
@@ -207,7 +222,7 @@ class Recording:
                 if isinstance(group, dict):
                     tensors += [value for value in group.values() if isinstance(value, torch.Tensor)]
         for chunk in self.chunks:
-            tensors += [chunk.streams, *chunk.queries, chunk.logits]
+            tensors += [chunk.streams, *chunk.queries, chunk.logits, chunk.attended]
         storages = [tensor.untyped_storage() for tensor in tensors if tensor is not None]
         return {storage.data_ptr(): storage.nbytes() for storage in storages}
 
