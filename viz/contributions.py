@@ -1,0 +1,149 @@
+"""Who wrote this token: the split of one logit as bars, a grid of heads, a waterfall and a sentence."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+
+from model_runtime.part_records import ATTENTION, BIAS, EMBEDDING, Contributions, Question
+from model_runtime.records import Booleans, Integers
+from viz.head_mosaic import grid_payload
+from viz.head_names import head_name
+from viz.labels import quoted, visible
+from viz.payload import pack
+
+NAMED: Final = 3  # parts that a sentence names
+LEAST: Final = 0.1  # of the largest part: smaller ones are not worth a sentence
+EQUAL: Final = 1e-4  # of the larger of 1 and the number: rounding in float32 stays below
+MINUS: Final = "\u2212"
+_ARTICLES: Final = {EMBEDDING: "the embedding", BIAS: "the last bias"}
+
+
+def contributions_payload(record: Contributions, key_value_head: Integers | None, ablated: Booleans) -> dict[str, Any]:
+    """Turns a split into the payload of `ContributionsView`.
+
+    Args:
+        record: The split.
+        key_value_head: [layer, head] the key/value head that each reads; -1 where there is no head. None where that is
+            not known; there is no grid of heads then.
+        ablated: [layer, head] True where a head is switched off.
+
+    Returns:
+        The record's numbers as they are; `running`, the sum of the parts up to and with each, in float64; `order`, the
+        parts by size; `head_order`, [head] (layer, head), the largest first whichever its sign; and `told`, sentences.
+    """
+    known = np.argwhere(np.isfinite(record.heads))
+    sizes = -np.abs(record.heads[known[:, 0], known[:, 1]])
+    running = np.cumsum(record.values, dtype=np.float64)
+    return {
+        **question_payload(record.question),
+        "names": list(record.names),
+        "kinds": list(record.kinds),
+        "part_layers": record.layers.tolist(),
+        "values": pack(record.values),
+        "running": pack(running),
+        "order": np.argsort(-np.abs(record.values), kind="stable").tolist(),
+        "split_heads": pack(record.heads),
+        "head_order": pack(known[np.argsort(sizes, kind="stable")]),
+        "grid": None if key_value_head is None else grid_payload(key_value_head, ablated),
+        "total": record.total,
+        "logit": record.logit,
+        "softcap": record.softcap,
+        "unsplit": record.unsplit,
+        "unsplit_heads": record.unsplit_heads,
+        "told": told(record),
+        "check": check(record),
+    }
+
+
+def question_payload(question: Question) -> dict[str, Any]:
+    """Returns which number is split: the token's label, what it is compared with, and what the number is called."""
+    rival = visible(question.against_text) if question.against is not None else ""
+    number = "logit"
+    if rival:
+        number = "difference of logits"
+    elif question.centred:
+        number = "logit less the vocabulary's mean"
+    return {"position": question.position, "label": visible(question.text), "rival": rival, "number": number}
+
+
+def told(record: Contributions) -> list[str]:
+    """Says in sentences which parts added most to the number and which took most off."""
+    return [_subject(record), *_voices(record)]
+
+
+def check(record: Contributions) -> str:
+    """Writes the sum of the parts beside the model's own number."""
+    parts, number = float(np.sum(record.values, dtype=np.float64)), question_payload(record.question)["number"]
+    error = abs(record.error)
+    equal = "=" if error <= EQUAL * max(1.0, abs(record.total)) else "≠"
+    difference = f"difference {error:.7f}" if error >= 1e-7 else "difference below 0.0000001"
+    return (
+        f"Sum of the parts {plain(parts, 4)} {equal} the model's own {number} {plain(record.total, 4)} ({difference})"
+    )
+
+
+def plain(value: float, digits: int = 2) -> str:
+    """Writes a number with a real minus sign."""
+    return f"{round(value, digits) or 0.0:.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Writes a number with its sign; a zero, however it came about, is +0."""
+    return f"{round(value, digits) or 0.0:+.{digits}f}".replace("-", MINUS)
+
+
+def _subject(record: Contributions) -> str:
+    """What the number says of the token."""
+    question, total = record.question, record.total
+    token = quoted(visible(question.text))
+    side = "above" if total >= 0 else "below"
+    before = "" if record.softcap is None else ", before the softcap"
+    if question.against is not None:
+        rival = quoted(visible(question.against_text))
+        return f"The logit of {token} is {plain(abs(total))} {side} that of {rival}{before}."
+    if question.centred:
+        return f"The logit of {token} is {plain(abs(total))} {side} the vocabulary's mean{before}."
+    return f"The logit of {token} is {plain(total)}{before}."
+
+
+def _voices(record: Contributions) -> Iterable[str]:
+    """The parts that pull the number its way, then those that pull against it."""
+    parts = _parts(record)
+    largest = max((abs(value) for _, value in parts), default=0.0)
+    if largest == 0:
+        return ["No part added anything to it."]
+    for_it = 1 if record.total >= 0 else -1
+    sides = {way: _side([part for part in parts if part[1] * way >= LEAST * largest], way) for way in (1, -1)}
+    words = {
+        1: ("added most", "Nothing added a tenth as much."),
+        -1: ("took off most", "Nothing took off a tenth as much."),
+    }
+    return [f"{_capital(sides[way])}." if sides[way] else words[way][1] for way in (for_it, -for_it)]
+
+
+def _side(parts: list[tuple[str, float]], way: int) -> str:
+    """One side's parts by size: "MLP 3 added most, +4.10; then L2 H5, +1.90, and MLP 1, +1.20"; "" for none."""
+    if not parts:
+        return ""
+    first, *others = sorted(parts, key=lambda part: -abs(part[1]))[:NAMED]
+    verb = "added most" if way > 0 else "took off most"
+    rest = ", and ".join(f"{name}, {signed(value)}" for name, value in others)
+    return f"{first[0]} {verb}, {signed(first[1])}" + (f"; then {rest}" if rest else "")
+
+
+def _parts(record: Contributions) -> list[tuple[str, float]]:
+    """Every part by its name in a sentence; an attention is named by its heads where they can be told apart."""
+    parts: list[tuple[str, float]] = []
+    for name, kind, layer, value in zip(record.names, record.kinds, record.layers, record.values, strict=True):
+        heads = np.flatnonzero(np.isfinite(record.heads[layer])) if kind == ATTENTION else []
+        parts += [(head_name(int(layer), int(head)), float(record.heads[layer, head])) for head in heads]
+        if len(heads):
+            parts.append((f"the bias of attention {layer}", float(record.output_bias[layer])))
+        else:
+            parts.append((_ARTICLES.get(kind, name), float(value)))
+    return parts
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
