@@ -7,7 +7,6 @@ from transformers import PreTrainedTokenizerFast
 
 from builtin_model.corpus.copying import repeated_ids
 from builtin_model.corpus.mixture import FIRST_STAGE, Weights, document
-from builtin_model.tokenizer import SPECIAL_TOKENS
 
 #: The share of documents that are random ids said twice or three times.
 RANDOM_REPEATS = 0.16
@@ -21,7 +20,7 @@ def batch(
     """Packs documents, with an end token between them, into the rows of one training step.
 
     Args:
-        tokenizer: The built-in tokenizer.
+        tokenizer: A built-in tokenizer; one without a chat template gets no chats to read.
         seed: Seed of the corpus.
         step: Index of the step.
         rows: Rows in the batch.
@@ -40,17 +39,17 @@ def batch(
 
 def _row(tokenizer: PreTrainedTokenizerFast, rng: Random, length: int, weights: Weights) -> tuple[list[int], list[int]]:
     """One row of documents: its ids, and the same ids with what cannot be predicted marked `UNLEARNABLE`."""
-    end = tokenizer.eos_token_id
+    end, chat = tokenizer.eos_token_id, tokenizer.chat_template is not None
     # Half of the rows begin as a visitor's prompt does, with nothing before the first word.
     ids: list[int] = [end] if rng.random() < 0.5 else []
     labels: list[int] = list(ids)
     while len(ids) < length:
         if rng.random() < RANDOM_REPEATS:
-            said = repeated_ids(rng, tokenizer.vocab_size, first_id=len(SPECIAL_TOKENS))
+            said = repeated_ids(rng, tokenizer.vocab_size, first_id=len(tokenizer.all_special_ids))
             first_copy = next(n for n in range(1, len(said)) if said[n:] == said[:-n])
             labels += [UNLEARNABLE] * first_copy + said[first_copy:] + [end]
         else:
-            said = tokenizer(document(rng, weights).text)["input_ids"]
+            said = tokenizer(document(rng, weights, chat=chat).text)["input_ids"]
             labels += [*said, end]
         ids += [*said, end]
     return ids[:length], labels[:length]

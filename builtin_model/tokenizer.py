@@ -1,6 +1,7 @@
-"""The built-in model's tokenizer: byte-level BPE with Phi-3's chat markers, trained on the project's own corpus."""
+"""The built-in models' tokenizers: byte-level BPE, trained on the project's own corpus."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from random import Random
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -9,7 +10,6 @@ from transformers import PreTrainedTokenizerFast
 from builtin_model.corpus.facts_tables import countries, titles
 from builtin_model.corpus.mixture import document
 
-VOCABULARY_SIZE = 4096
 END_OF_TEXT = "<|endoftext|>"
 END_OF_TURN = "<|end|>"
 SPECIAL_TOKENS = (END_OF_TEXT, "<|user|>", "<|assistant|>", "<|system|>", END_OF_TURN)
@@ -19,46 +19,66 @@ CHAT_TEMPLATE = (
 )
 
 
-def train_tokenizer(seed: int, context: int, documents: int = 40_000) -> PreTrainedTokenizerFast:
+@dataclass(frozen=True)
+class Style:
+    """What a tokenizer is like.
+
+    Attributes:
+        vocabulary: How many tokens it has.
+        chat: Whether it has Phi-3's chat markers and template; without, `<|endoftext|>` is its only special token.
+        digits_alone: Whether a digit is always a token of its own, so that numbers are spelled alike wherever they
+            stand; without, digits are merged like letters, as GPT-2 merges them.
+    """
+
+    vocabulary: int
+    chat: bool
+    digits_alone: bool
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The special tokens; they have the lowest ids."""
+        return SPECIAL_TOKENS if self.chat else SPECIAL_TOKENS[:1]
+
+
+def train_tokenizer(style: Style, seed: int, context: int, documents: int = 40_000) -> PreTrainedTokenizerFast:
     """Learns the merges from freshly written documents.
 
     Args:
+        style: What the tokenizer is to be like.
         seed: Seed of the documents.
         context: The most tokens a model can read, kept as the tokenizer's `model_max_length`.
         documents: How many documents to read.
 
     Returns:
-        A tokenizer of `VOCABULARY_SIZE` tokens; ids 0 to 4 are the special tokens.
+        The tokenizer; its first ids are the special tokens.
     """
     tokenizer = Tokenizer(models.BPE())
-    # A digit is always a token of its own, so that numbers are spelled alike wherever they stand.
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
+    alone = [pre_tokenizers.Digits(individual_digits=True)] if style.digits_alone else []
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*alone, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE,
-        special_tokens=list(SPECIAL_TOKENS),
+        vocab_size=style.vocabulary,
+        special_tokens=list(style.special_tokens),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_texts(seed, documents), trainer)
+    tokenizer.train_from_iterator(_texts(style, seed, documents), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=END_OF_TEXT,
         eos_token=END_OF_TEXT,
         pad_token=END_OF_TEXT,
-        additional_special_tokens=list(SPECIAL_TOKENS[1:]),
-        chat_template=CHAT_TEMPLATE,
+        additional_special_tokens=list(style.special_tokens[1:]),
+        chat_template=CHAT_TEMPLATE if style.chat else None,
         model_max_length=context,
         clean_up_tokenization_spaces=False,
     )
 
 
-def _texts(seed: int, documents: int) -> Iterator[str]:
+def _texts(style: Style, seed: int, documents: int) -> Iterator[str]:
     rng = Random(f"tokenizer {seed}")
     for _ in range(documents):
-        written = document(rng)
+        written = document(rng, chat=style.chat)
         # Made-up words are left out: merges spent on them would never be used again.
         if written.kind != "copying":
             yield written.text

@@ -1,4 +1,4 @@
-"""Trains the built-in model from nothing: `python -m builtin_model.train --out build/builtin`.
+"""Trains a built-in model from nothing: `python -m builtin_model.train --shape phi3 --out build/builtin`.
 
 The corpus is written on the fly by `builtin_model.corpus`, so nothing is read but this package. A run counts steps,
 keeps a checkpoint every few hundred of them, and goes on from the newest one when it is started again.
@@ -12,11 +12,12 @@ from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import GenerationConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from builtin_model.corpus.mixture import FIRST_STAGE, SECOND_STAGE, THIRD_STAGE, Weights
 from builtin_model.packing import UNLEARNABLE, batch
-from builtin_model.tokenizer import END_OF_TEXT, END_OF_TURN, VOCABULARY_SIZE, train_tokenizer
+from builtin_model.shapes import SHAPES, Shape
+from builtin_model.tokenizer import END_OF_TEXT, END_OF_TURN, train_tokenizer
 
 log = logging.getLogger("train")
 
@@ -68,27 +69,6 @@ class Recipe:
     warm_up: int = 100
 
 
-def architecture(context: int) -> Phi3Config:
-    """The shape of the model: Phi-3's blocks, made small."""
-    return Phi3Config(
-        vocab_size=VOCABULARY_SIZE,
-        hidden_size=256,
-        intermediate_size=480,
-        num_hidden_layers=6,
-        num_attention_heads=8,
-        num_key_value_heads=4,
-        max_position_embeddings=context,
-        original_max_position_embeddings=context,
-        tie_word_embeddings=True,
-        attention_dropout=0.0,
-        embd_pdrop=0.0,
-        resid_pdrop=0.0,
-        bos_token_id=0,
-        eos_token_id=0,
-        pad_token_id=0,
-    )
-
-
 def stage_at(step: int, stages: tuple[Stage, ...] = STAGES) -> tuple[Stage, int]:
     """The stage that a step falls into, and the index of the step in it.
 
@@ -109,22 +89,23 @@ def learning_rate(stage: Stage, step: int, warm_up: int) -> float:
     return stage.peak * min((step + 1) / warm_up, 1.0) * (1 - 0.95 * fall)
 
 
-def optimisers(model: Phi3ForCausalLM, rate: float) -> list[torch.optim.Optimizer]:
+def optimisers(model: PreTrainedModel, rate: float) -> list[torch.optim.Optimizer]:
     """Muon (Jordan, 2024) for the blocks' matrices, AdamW for embeddings and norms."""
-    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
-    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    tables = {id(one.weight) for one in model.modules() if isinstance(one, torch.nn.Embedding)}
+    matrices = [one for one in model.parameters() if one.ndim == 2 and id(one) not in tables]
+    others = [one for one in model.parameters() if one.ndim != 2 or id(one) in tables]
     return [
         torch.optim.Muon(matrices, lr=rate, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True),
     ]
 
 
-def train(recipe: Recipe, out: Path) -> None:
+def train(shape: Shape, recipe: Recipe, out: Path) -> None:
     """Runs the recipe, from the newest checkpoint in `out` if there is one, and writes the model there."""
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer(recipe, out)
+    tokenizer = _tokenizer(shape, recipe, out)
     torch.manual_seed(recipe.seed)
-    model = Phi3ForCausalLM(architecture(recipe.context))
+    model = shape.model(shape.config(recipe.context))
     chosen = optimisers(model, STAGES[0].peak)
     first = _resume(model, chosen, out / "checkpoint.pt")
     log.info("%.2f M parameters, step %d of %d", model.num_parameters() / 1e6, first, STEPS)
@@ -140,7 +121,7 @@ def train(recipe: Recipe, out: Path) -> None:
 
 
 def _step(
-    model: Phi3ForCausalLM,
+    model: PreTrainedModel,
     chosen: list[torch.optim.Optimizer],
     tokenizer: PreTrainedTokenizerFast,
     recipe: Recipe,
@@ -163,15 +144,15 @@ def _step(
     return loss.item()
 
 
-def _tokenizer(recipe: Recipe, out: Path) -> PreTrainedTokenizerFast:
+def _tokenizer(shape: Shape, recipe: Recipe, out: Path) -> PreTrainedTokenizerFast:
     folder = out / "tokenizer"
     if not folder.exists():
-        train_tokenizer(recipe.seed, recipe.context).save_pretrained(folder)
+        train_tokenizer(shape.style, recipe.seed, recipe.context).save_pretrained(folder)
     loaded: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     return loaded
 
 
-def _resume(model: Phi3ForCausalLM, chosen: list[torch.optim.Optimizer], checkpoint: Path) -> int:
+def _resume(model: PreTrainedModel, chosen: list[torch.optim.Optimizer], checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
     kept = torch.load(checkpoint, weights_only=True)
@@ -181,19 +162,20 @@ def _resume(model: Phi3ForCausalLM, chosen: list[torch.optim.Optimizer], checkpo
     return int(kept["step"])
 
 
-def _keep(model: Phi3ForCausalLM, chosen: list[torch.optim.Optimizer], checkpoint: Path, step: int) -> None:
+def _keep(model: PreTrainedModel, chosen: list[torch.optim.Optimizer], checkpoint: Path, step: int) -> None:
     beside = checkpoint.with_suffix(".new")
     torch.save({"model": model.state_dict(), "optimisers": [o.state_dict() for o in chosen], "step": step}, beside)
     # A rename is whole or not at all: a run that is killed here still finds the checkpoint before.
     beside.replace(checkpoint)
 
 
-def export(model: Phi3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+def export(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Writes the model as transformers loads it, its weights in bfloat16, half the size of float32."""
     weights = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
-    copy = Phi3ForCausalLM(model.config).bfloat16()
+    copy = type(model)(model.config).bfloat16()
     copy.load_state_dict(weights)
-    ends = [tokenizer.convert_tokens_to_ids(token) for token in (END_OF_TEXT, END_OF_TURN)]
+    known = tokenizer.get_vocab()
+    ends = [known[token] for token in (END_OF_TEXT, END_OF_TURN) if token in known]
     copy.generation_config = GenerationConfig(bos_token_id=ends[0], eos_token_id=ends, pad_token_id=ends[0])
     copy.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -202,13 +184,14 @@ def export(model: Phi3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: P
 def main() -> None:
     """Reads the command line and trains."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="phi3")
     parser.add_argument("--out", type=Path, default=Path("build/builtin"))
     for name, default in asdict(Recipe()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     arguments = vars(parser.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    out = arguments.pop("out")
-    train(Recipe(**arguments), out)
+    shape, out = SHAPES[arguments.pop("shape")], arguments.pop("out")
+    train(shape, Recipe(**arguments), out)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,10 @@ class Document:
     text: str
 
 
-def document(rng: Random, weights: Weights = FIRST_STAGE) -> Document:
-    """Writes one document of a kind drawn by the weights."""
-    kind = rng.choices(list(weights), weights=list(weights.values()))[0]
-    return Document(kind, KINDS[kind](rng))
+def document(rng: Random, weights: Weights = FIRST_STAGE, *, chat: bool = True) -> Document:
+    """Writes one document of a kind drawn by the weights; without `chat`, one that holds no chat markers."""
+    while True:
+        kind = rng.choices(list(weights), weights=list(weights.values()))[0]
+        written = Document(kind, KINDS[kind](rng))
+        if chat or "<|" not in written.text:
+            return written

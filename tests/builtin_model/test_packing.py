@@ -9,13 +9,14 @@ from transformers import PreTrainedTokenizerFast
 from builtin_model.corpus.copying import repeated_ids
 from builtin_model.corpus.mixture import FIRST_STAGE
 from builtin_model.packing import UNLEARNABLE, batch
+from builtin_model.shapes import MODERN
 from builtin_model.tokenizer import CHAT_TEMPLATE, SPECIAL_TOKENS, train_tokenizer
 from builtin_model.train import Stage, learning_rate, stage_at
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer(seed=3, context=64, documents=300)
+    return train_tokenizer(MODERN, seed=3, context=64, documents=300)
 
 
 def test_a_row_depends_on_nothing_but_seed_step_and_row(tokenizer: PreTrainedTokenizerFast) -> None:
