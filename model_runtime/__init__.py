@@ -29,6 +29,7 @@ from model_runtime.errors import (
     OutOfRange,
     TextEnded,
     TokenscopeError,
+    UnequalTexts,
 )
 from model_runtime.head_records import (
     AblationScan,
@@ -44,7 +45,7 @@ from model_runtime.head_records import (
     InsideHead,
 )
 from model_runtime.lens_records import LensCell, LensCurves, LensGrid, LensReading
-from model_runtime.moment import Ablate, Decoding, Moment
+from model_runtime.moment import Ablate, Decoding, Moment, Steer
 from model_runtime.part_records import Contributions, NeuronTable, Question
 from model_runtime.records import (
     AttentionMap,
@@ -106,11 +107,13 @@ __all__ = [
     "Proof",
     "Question",
     "ResidualTable",
+    "Steer",
     "StreamSimilarity",
     "TextEnded",
     "TokenSimilarity",
     "TokenTable",
     "TokenscopeError",
+    "UnequalTexts",
     "load_model",
 ]
 

@@ -15,7 +15,7 @@ REFERENCE_TOKENS = 64
 
 
 class Ablation:
-    """Turns a moment's interventions into what the recorder does. The caller holds the model's lock."""
+    """Turns the ablations of a moment into what the recorder does. The caller holds the model's lock."""
 
     def __init__(self, engine: Engine, vocabulary: Vocabulary, context: int) -> None:
         self._engine = engine
@@ -23,7 +23,7 @@ class Ablation:
         self._context = context
         self._means: dict[int, torch.Tensor] | None = None
 
-    def switches(self, interventions: Sequence[Ablate]) -> Switches:
+    def switches(self, ablations: Sequence[Ablate]) -> Switches:
         """What to do in each layer.
 
         Raises:
@@ -31,7 +31,7 @@ class Ablation:
             FeatureUnavailable: The layer has no attention.
         """
         found: dict[int, tuple[Switch, ...]] = {}
-        for one in interventions:
+        for one in ablations:
             head_formula(self._engine, one.layer, one.head)
             output = self.means()[one.layer][one.head] if one.by == "mean" else None
             found[one.layer] = (*found.get(one.layer, ()), Switch(one.head, output))

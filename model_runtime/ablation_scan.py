@@ -1,25 +1,20 @@
 """How much each single head matters for one token: every head is switched off once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
 
-from model_runtime.ablation import Ablation
+from model_runtime.edits import Changes
 from model_runtime.engine import Engine
 from model_runtime.head_records import AblationScan, Head
-from model_runtime.moment import Ablate, Moment
-from model_runtime.recorder import Switch, Switches
-
-# Tokens that one pass may hold over all the runs side by side: enough to use the device well, and few enough that a
-# scan says often how far it is.
-TOKENS_AT_ONCE = {"cpu": 512, "cuda": 16_384}
-MOST_ROWS = 64
+from model_runtime.moment import Ablate, Intervention, Moment
+from model_runtime.recorder import Switch
 
 
 def scan_heads(
     engine: Engine,
-    ablation: Ablation,
+    changes: Callable[[Sequence[Intervention]], Changes],
     lock: AbstractContextManager[object],
     moment: Moment,
     target: tuple[int, str],
@@ -31,7 +26,7 @@ def scan_heads(
 
     Args:
         engine: The model.
-        ablation: What takes the heads' place.
+        changes: What a moment's interventions do in a run.
         lock: The model's; held only while the model runs, so that others can ask in between.
         moment: The text and what it runs under.
         target: The token's id and text.
@@ -41,20 +36,19 @@ def scan_heads(
         What is known so far; the last is whole.
     """
     formulas = engine.recorder.formulas
-    off = {(one.layer, one.head) for one in moment.interventions}
+    off = {(one.layer, one.head) for one in moment.ablations}
     heads = [(layer, head) for layer, formula in enumerate(formulas) if formula for head in range(formula.heads)]
     left = [head for head in heads if head not in off]
     log_change = np.full((len(formulas), max(head for _, head in heads) + 1), np.nan)
     log_change[tuple(np.array(sorted(off), dtype=np.int64).reshape(-1, 2).T)] = 0
-    at_once = TOKENS_AT_ONCE.get(engine.model.device.type, TOKENS_AT_ONCE["cpu"])
-    rows = max(1, min(MOST_ROWS, at_once // len(moment.ids)))
+    rows = engine.side_by_side(len(moment.ids))
     with lock:
-        before = float(_log_probabilities(engine, ablation, moment, [None], target[0], by)[0])
+        before = float(_log_probabilities(engine, changes, moment, [None], target[0], by)[0])
     for begin in range(0, len(left) or 1, rows):
         part = left[begin : begin + rows]
         if part:
             with lock:
-                after = _log_probabilities(engine, ablation, moment, part, target[0], by)
+                after = _log_probabilities(engine, changes, moment, part, target[0], by)
             log_change[tuple(np.array(part).T)] = after - before
         yield AblationScan(
             target=target[0],
@@ -69,15 +63,20 @@ def scan_heads(
 
 
 def _log_probabilities(
-    engine: Engine, ablation: Ablation, moment: Moment, heads: Sequence[Head | None], target: int, by: str
+    engine: Engine,
+    changes: Callable[[Sequence[Intervention]], Changes],
+    moment: Moment,
+    heads: Sequence[Head | None],
+    target: int,
+    by: str,
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """[row] the natural logarithm of the target's probability with one more head off in each row, None for no head."""
-    switches: dict[int, tuple[Switch, ...]] = dict(ablation.switches(moment.interventions))
+    always = changes(moment.interventions)
+    switches: dict[int, tuple[Switch, ...]] = dict(always.switches)
     for row, head in enumerate(heads):
         if head is not None:
-            for layer, (switch,) in ablation.switches([Ablate(*head, by)]).items():
+            for layer, (switch,) in changes([Ablate(*head, by)]).switches.items():
                 switches[layer] = (*switches.get(layer, ()), Switch(switch.head, switch.output, row))
-    ready: Switches = switches
-    logits = engine.newest_logits(moment.ids, len(heads), ready)
+    logits = engine.newest_logits([moment.ids] * len(heads), Changes(switches, always.edits))
     result: np.ndarray[tuple[int], np.dtype[np.float64]] = logits.double().log_softmax(-1)[:, target].cpu().numpy()
     return result

@@ -1,26 +1,34 @@
 """Runs the model over tokens and keeps what it computed. The caller holds the model's lock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from model_runtime.anatomy import Anatomy
+from model_runtime.edits import UNCHANGED, Changes, editing
 from model_runtime.errors import ModelTooLarge
-from model_runtime.moment import Ablate
-from model_runtime.recorder import NOTHING_OFF, Recorder, Switches, Tape
+from model_runtime.moment import Intervention
+from model_runtime.recorder import Recorder, Tape
 from model_runtime.recording import (
     NOTHING_BEFORE,
     Chunk,
+    Place,
     Recording,
     appended,
     branch,
     new_cache,
     statistics_of,
+    widen,
 )
 from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding
 from model_runtime.writers import Writers
+
+# Tokens that one pass may hold over all the texts side by side: enough to use the device well, and few enough that
+# what runs for long says often how far it is.
+TOKENS_AT_ONCE = {"cpu": 512, "cuda": 16_384}
+MOST_ROWS = 64
 
 
 class Engine:
@@ -60,8 +68,8 @@ class Engine:
         self,
         ids: tuple[int, ...],
         base: Recording | None,
-        interventions: tuple[Ablate, ...] = (),
-        switches: Switches = NOTHING_OFF,
+        interventions: tuple[Intervention, ...] = (),
+        changes: Changes = UNCHANGED,
     ) -> Recording:
         """The recording of a text.
 
@@ -70,16 +78,16 @@ class Engine:
             base: The recording of a proper prefix of it under the same interventions, which stays as it is; None to
                 begin from nothing.
             interventions: What to run under.
-            switches: The same, as the recorder takes it.
+            changes: The same, as they are made.
 
         Raises:
             ModelTooLarge: The memory does not suffice for so long a text.
         """
         with self.running():
-            return self._extend(ids, base if self.cached else None, interventions, switches)
+            return self._extend(ids, base if self.cached else None, interventions, changes)
 
     def _extend(
-        self, ids: tuple[int, ...], base: Recording | None, interventions: tuple[Ablate, ...], switches: Switches
+        self, ids: tuple[int, ...], base: Recording | None, interventions: tuple[Intervention, ...], changes: Changes
     ) -> Recording:
         done = 0 if base is None else len(base.ids)
         cache = self._cache(base)
@@ -90,7 +98,7 @@ class Engine:
         rows = len(ids) if cache is None else self.unembedding.rows
         for begin in range(done, len(ids), rows):
             part = torch.tensor(ids[begin : begin + rows], device=self.model.device)
-            with self.recorder.recording(switches=switches) as tape:
+            with self.changed(changes, begin) as tape:
                 output = self.model(part[None], past_key_values=cache, use_cache=cache is not None)
             logits = output.logits[0]  # [token, vocabulary]
             first = NOTHING_BEFORE if newest is None else statistics_of(newest[None], part[:1])
@@ -104,26 +112,52 @@ class Engine:
         glances = () if base is None else base.glances
         return Recording(ids, chunks, cache, keys, values, interventions, statistics, newest, lens, glances)
 
-    def newest_logits(self, ids: tuple[int, ...], rows: int, switches: Switches) -> torch.Tensor:
-        """[row, vocabulary] float32 logits after the last token of one text, run several times side by side.
+    def newest_logits(
+        self, texts: Sequence[tuple[int, ...]], changes: Changes = UNCHANGED, base: Recording | None = None
+    ) -> torch.Tensor:
+        """[row, vocabulary] float32 logits after the last tokens of several texts, run side by side.
 
         Args:
-            ids: The text.
-            rows: How many times it runs.
-            switches: The heads that are off, by row.
+            texts: Of one length.
+            changes: What is changed, by row.
+            base: The recording of a beginning that they share and that no change reaches; None to begin from nothing.
 
         Raises:
             ModelTooLarge: The memory does not suffice.
         """
         with self.running():
-            cache = self._cache(None)
-            count = len(ids) if cache is None else max(1, LOGITS_AT_ONCE // (rows * self.unembedding.vocabulary))
-            for begin in range(0, len(ids), count):
-                part = torch.tensor(ids[begin : begin + count], device=self.model.device)
-                with self.recorder.recording(switches=switches):
-                    output = self.model(part.expand(rows, -1), past_key_values=cache, use_cache=cache is not None)
+            ids = torch.tensor(texts, device=self.model.device)
+            rows, length = ids.shape
+            done = 0 if base is None or not self.cached else len(base.ids)
+            cache = self._cache(base)
+            if done and cache is not None:
+                widen(cache, rows)
+            count = length if cache is None else max(1, LOGITS_AT_ONCE // (rows * self.unembedding.vocabulary))
+            for begin in range(done, length, count):
+                with self.changed(changes, begin, rows):
+                    part = ids[:, begin : begin + count]
+                    output = self.model(part, past_key_values=cache, use_cache=cache is not None)
         newest: torch.Tensor = output.logits[:, -1].float()
         return newest
+
+    def side_by_side(self, tokens: int) -> int:
+        """How many texts of so many tokens run at once."""
+        at_once = TOKENS_AT_ONCE.get(self.model.device.type, TOKENS_AT_ONCE["cpu"])
+        return max(1, min(MOST_ROWS, at_once // tokens))
+
+    @contextmanager
+    def changed(self, changes: Changes, begin: int = 0, rows: int = 1, *, thorough: bool = False) -> Iterator[Tape]:
+        """Inside, a pass of the model is recorded and changed.
+
+        Args:
+            changes: What is changed.
+            begin: The position of the pass's first token.
+            rows: How many texts run side by side.
+            thorough: Whether to record the attention outputs too.
+        """
+        recording = self.recorder.recording(switches=changes.switches, thorough=thorough)
+        with recording as tape, editing(self.anatomy.layers, changes.edits, rows, begin):
+            yield tape
 
     def _cache(self, base: Recording | None) -> DynamicCache | None:
         """A cache to write to, which shares what the base's holds."""
@@ -157,22 +191,21 @@ class Engine:
                 recording.newest = kept
         return kept
 
-    def unembed(self, recording: Recording, begin: int, end: int) -> torch.Tensor:
-        """[stream, token, vocabulary] float32: what the head makes of every stream at positions begin to end - 1."""
-        count, rows = len(self.anatomy.layers) + 1, self.unembedding.rows
+    def unembed(self, recording: Recording, places: Sequence[Place], begin: int, end: int) -> torch.Tensor:
+        """[place, token, vocabulary] float32: what the head makes of each place at positions begin to end - 1."""
         with self.running():
-            streams = torch.cat([recording.streams(stream, begin, end) for stream in range(count)])
-            logits = torch.cat([self.unembedding(part) for part in streams.split(rows)])
-        return logits.reshape(count, end - begin, -1)
+            vectors = torch.cat([recording.at(place, begin, end) for place in places])
+            logits = torch.cat([self.unembedding(part) for part in vectors.split(self.unembedding.rows)])
+        return logits.reshape(len(places), end - begin, -1)
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Inside, no gradients are kept and a full memory gets a plain message.
+    def running(self, *, gradients: bool = False) -> Iterator[None]:
+        """Inside, no gradients are kept unless they are asked for, and a full memory gets a plain message.
 
         Entered within every call: a generator resumes on other threads, where an outer inference mode is off.
         """
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(not gradients), torch.set_grad_enabled(gradients):
                 yield
         except torch.OutOfMemoryError as error:
             raise ModelTooLarge(

@@ -150,7 +150,7 @@ class HeadQuestions(Questions):
         if target is None:
             target = int(self.distribution(moment, top=1).ids[0])
         named = target, self.text(target)
-        return scan_heads(self._engine, self._ablation, self._lock, moment, named, by)
+        return scan_heads(self._engine, self._changes, self._lock, moment, named, by)
 
     def words(self, moment: Moment) -> Integers:
         """[token] the index of each token's word, from 0, never falling; for `merge_words`."""
@@ -174,8 +174,11 @@ class HeadQuestions(Questions):
         return self._recording(moment)
 
     def _random_run(self, moment: Moment) -> tuple[Grids, Grids] | None:
-        """The measures on random tokens said twice, under the moment's interventions; made once."""
-        key = moment.interventions
+        """The measures on random tokens said twice, with the moment's heads off; made once.
+
+        Not steered: a steering begins at a position of the moment's own text, which means nothing in another.
+        """
+        key = moment.ablations
         with self._lock:
             if key not in self._random_runs:
                 ids = repeated_ids(self._vocabulary, self._card.context)
@@ -184,6 +187,6 @@ class HeadQuestions(Questions):
                 self._random_runs[key] = None if ids is None else self._measured(ids, key)
             return self._random_runs[key]
 
-    def _measured(self, ids: tuple[int, ...], interventions: tuple[Ablate, ...]) -> tuple[Grids, Grids]:
-        recording = self._engine.record(ids, None, interventions, self._ablation.switches(interventions))
+    def _measured(self, ids: tuple[int, ...], ablations: tuple[Ablate, ...]) -> tuple[Grids, Grids]:
+        recording = self._engine.record(ids, None, ablations, self._changes(ablations))
         return measured(self._engine, recording, self._vocabulary)

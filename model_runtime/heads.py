@@ -60,7 +60,7 @@ def head_table(
         recording: The text's.
         vocabulary: For the special tokens.
         random: What `measured` gave for the random run, None where there is none.
-        moment: For its interventions.
+        moment: For the heads that it switches off.
     """
     measures, shares = measured(engine, recording, vocabulary)
     nowhere = np.full(shape_of(engine), np.nan, np.float32)
@@ -103,6 +103,6 @@ def key_value_heads(engine: Engine, recording: Recording) -> Integers:
 def ablated(engine: Engine, moment: Moment) -> Booleans:
     """[layer, head] which heads a moment switches off."""
     found = np.zeros(shape_of(engine), np.bool_)
-    for one in moment.interventions:
+    for one in moment.ablations:
         found[one.layer, one.head] = True
     return found

@@ -40,7 +40,7 @@ def inside_head(
         masked = score.masked_fill(~visible, torch.finfo(torch.float32).min)
         weights, sink = softmax_with_sink(masked[None, None], sinks)
         weighted = weights[0, 0, :, None] * value
-    off = {(one.layer, one.head): one.by for one in moment.interventions}
+    off = {(one.layer, one.head): one.by for one in moment.ablations}
     return InsideHead(
         layer=layer,
         head=head,

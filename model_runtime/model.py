@@ -1,7 +1,7 @@
 """A loaded model: the questions that can be asked about a moment, and the steps that lead to the next."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from transformers import PreTrainedModel
 
@@ -10,13 +10,15 @@ from model_runtime.anatomy import weight_bytes
 from model_runtime.attention import attention_map, head_formula
 from model_runtime.decoding import Choice, decide
 from model_runtime.distribution import listed, token_table
+from model_runtime.edits import Changes
 from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
 from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
-from model_runtime.moment import Decoding, Moment
+from model_runtime.moment import Ablate, Decoding, Intervention, Moment, Steer
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
 from model_runtime.shelf import Shelf
+from model_runtime.steering import Steering
 from model_runtime.stream_questions import StreamQuestions
 from model_runtime.vocabulary import Tokenizer, Vocabulary
 
@@ -57,6 +59,7 @@ class Model(HeadQuestions, StreamQuestions):
         self._card = card_of(installation, self._vocabulary, name, revision)
         self._lock = threading.RLock()
         self._ablation = Ablation(self._engine, self._vocabulary, self._card.context)
+        self._steering = Steering(self._engine)
         self._random_runs = {}
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
@@ -221,10 +224,15 @@ class Model(HeadQuestions, StreamQuestions):
             base = None if base is None else base.cut(shared)
             if base is not None and shared == len(moment.ids):
                 return base
-            switches = self._ablation.switches(moment.interventions)
-            recording = self._engine.record(moment.ids, base, moment.interventions, switches)
+            changes = self._changes(moment.interventions)
+            recording = self._engine.record(moment.ids, base, moment.interventions, changes)
             self._shelf.put(recording)
             return recording
+
+    def _changes(self, interventions: Sequence[Intervention]) -> Changes:
+        ablations = [one for one in interventions if isinstance(one, Ablate)]
+        steers = [one for one in interventions if isinstance(one, Steer)]
+        return Changes(self._ablation.switches(ablations), self._steering.edits(steers))
 
     def _choice(self, moment: Moment, position: int) -> Choice:
         return self._choice_and_logits(moment, position)[0]
@@ -246,10 +254,24 @@ class Model(HeadQuestions, StreamQuestions):
                 f"The moment holds token id {max(moment.ids)}; this model has {self._vocabulary.size} tokens."
             )
         self._fits(len(moment.ids))
-        if moment.interventions:
+        if moment.ablations:
             self._require("ablation")
-            for one in moment.interventions:
-                head_formula(self._engine, one.layer, one.head)
+            for ablation in moment.ablations:
+                head_formula(self._engine, ablation.layer, ablation.head)
+        for steer in moment.steers:
+            self._check_steer(steer)
+
+    def _check_steer(self, steer: Steer) -> None:
+        """Refuses steering that this model cannot do."""
+        self._require("hidden")
+        if steer.layer > self._card.layers:
+            raise OutOfRange(f"Stream {steer.layer} does not exist; this model has streams 0 to {self._card.layers}.")
+        for ids, _ in (steer.plus, steer.minus):
+            if max(ids) >= self._vocabulary.size:
+                raise BadMoment(
+                    f"A steering text holds token id {max(ids)}; this model has {self._vocabulary.size} tokens."
+                )
+            self._fits(len(ids))
 
     def _fits(self, tokens: int) -> None:
         if tokens > self._card.context:

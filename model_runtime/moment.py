@@ -13,15 +13,39 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from model_runtime.errors import BadDecoding, BadMoment, OutOfRange
+from model_runtime.interventions import (
+    MAX_ID,
+    MAX_STEER_IDS,
+    MAX_STEERS,
+    MAX_STRENGTH,
+    WAYS,
+    Ablate,
+    Intervention,
+    Steer,
+    is_index,
+    ordered,
+    read_ablations,
+    read_steers,
+)
 
-VERSION = 1
+__all__ = [
+    "MAX_STEERS",
+    "MAX_STEER_IDS",
+    "MAX_STRENGTH",
+    "WAYS",
+    "Ablate",
+    "Decoding",
+    "Intervention",
+    "Moment",
+    "Steer",
+]
+
+VERSION = 2  # what texts with steering are written as, which an older program would show unsteered; others stay 1
 MAX_TEXT = 2_000_000  # characters of a saved moment; a million tokens compress to less
 MAX_JSON = 8_000_000  # bytes after decompression: what keeps a small malicious link from filling the memory
-MAX_ID = 2**31 - 1
 MAX_SEED = 2**63 - 1
 MAX_STOPS = 16
 MAX_STOP_LENGTH = 200
-WAYS = ("zero", "mean")  # of switching a head off
 
 
 def _number(name: str, value: object, low: float, high: float, hint: str) -> None:
@@ -91,32 +115,6 @@ class Decoding:
                 raise BadDecoding(f"A stop text is {text!r}; use 1 to {MAX_STOP_LENGTH} characters.")
 
 
-@dataclass(frozen=True, order=True)
-class Ablate:
-    """One attention head switched off, at every position, prompt included.
-
-    Attributes:
-        layer: Block index.
-        head: Query head index.
-        by: What takes the place of the head's output before the output projection: "zero", or "mean", that head's mean
-            over a fixed reference batch of random tokens.
-
-    Raises:
-        BadMoment: An index is no whole number from 0, or `by` is neither.
-    """
-
-    layer: int
-    head: int
-    by: str = "zero"
-
-    def __post_init__(self) -> None:
-        for index in (self.layer, self.head):
-            if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MAX_ID:
-                raise BadMoment(f"A head to switch off is (layer, head) in whole numbers from 0, not {index!r}.")
-        if self.by not in WAYS:
-            raise BadMoment(f"A head can be switched off by 'zero' or by 'mean', not by {self.by!r}.")
-
-
 @dataclass(frozen=True)
 class Moment:
     """A text at one point of its making: the model, the tokens so far, and how the next is chosen.
@@ -128,7 +126,8 @@ class Moment:
         ids: The tokens so far, at least one.
         prompt_length: How many of them are the prompt.
         decoding: How the next token is chosen.
-        interventions: The heads that are switched off, in order, each once; brought into order when given in another.
+        interventions: The heads that are switched off, in order, each once; then the steerings as they were given.
+            Brought into this order when given in another.
 
     Raises:
         BadMoment: The fields do not fit each other.
@@ -140,7 +139,7 @@ class Moment:
     ids: tuple[int, ...]
     prompt_length: int
     decoding: Decoding = field(default_factory=Decoding)
-    interventions: tuple[Ablate, ...] = ()
+    interventions: tuple[Intervention, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("model", "revision", "fingerprint"):
@@ -149,22 +148,24 @@ class Moment:
         if not isinstance(self.ids, tuple) or not self.ids:
             raise BadMoment("The moment holds no tokens; it needs at least one.")
         for token in self.ids:
-            if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token <= MAX_ID:
+            if not is_index(token):
                 raise BadMoment(f"The moment holds {token!r} as a token id; ids are whole numbers from 0.")
         length = self.prompt_length
         if isinstance(length, bool) or not isinstance(length, int) or not 0 <= length <= len(self.ids):
             raise BadMoment(f"The prompt's length is {length!r}, but the moment holds {len(self.ids)} tokens.")
         if not isinstance(self.decoding, Decoding):
             raise BadMoment(f"The moment's decoding is {self.decoding!r}; it has to be a Decoding.")
-        self._check_interventions()
+        object.__setattr__(self, "interventions", ordered(self.interventions))
 
-    def _check_interventions(self) -> None:
-        given = self.interventions
-        if not isinstance(given, tuple) or not all(isinstance(one, Ablate) for one in given):
-            raise BadMoment(f"The moment's interventions are {given!r}; they have to be a tuple of Ablate.")
-        if len({(one.layer, one.head) for one in given}) < len(given):
-            raise BadMoment("The moment switches a head off twice; name each head once.")
-        object.__setattr__(self, "interventions", tuple(sorted(given)))
+    @property
+    def ablations(self) -> tuple[Ablate, ...]:
+        """The heads that are switched off."""
+        return tuple(one for one in self.interventions if isinstance(one, Ablate))
+
+    @property
+    def steers(self) -> tuple[Steer, ...]:
+        """What is added to streams."""
+        return tuple(one for one in self.interventions if isinstance(one, Steer))
 
     def cut(self, length: int) -> "Moment":
         """The moment when only the first `length` tokens stood.
@@ -191,20 +192,40 @@ class Moment:
             BadMoment: An index is no whole number from 0, or `by` is neither. Whether the model has such a head shows
                 when it is asked.
         """
-        off = {(one.layer, one.head): one for one in self.interventions}
+        off = {(one.layer, one.head): one for one in self.ablations}
         off |= {(layer, head): Ablate(layer, head, by) for layer, head in heads}
-        return replace(self, interventions=tuple(off.values()))
+        return replace(self, interventions=(*off.values(), *self.steers))
 
     def restored(self, heads: Iterable[tuple[int, int]] | None = None) -> "Moment":
-        """The same moment with these heads, (layer, head) each, switched on again; by default all of them."""
+        """The same moment with these heads, (layer, head) each, switched on again; by default all. Steering stays."""
         back = None if heads is None else set(heads)
-        kept = (one for one in self.interventions if back is not None and (one.layer, one.head) not in back)
-        return replace(self, interventions=tuple(kept))
+        kept = (one for one in self.ablations if back is not None and (one.layer, one.head) not in back)
+        return replace(self, interventions=(*kept, *self.steers))
+
+    def steered(self, steer: Steer) -> "Moment":
+        """The same moment steered in one more way; steerings add up.
+
+        Raises:
+            BadMoment: There are too many. Whether the model has such a stream and such ids shows when it is asked.
+        """
+        return replace(self, interventions=(*self.interventions, steer))
+
+    def unsteered(self, index: int | None = None) -> "Moment":
+        """The same moment without the steering of this index in `steers`; by default without any. Heads stay off.
+
+        Raises:
+            OutOfRange: There is no such steering.
+        """
+        steers = list(self.steers)
+        if index is not None and not 0 <= index < len(steers):
+            raise OutOfRange(f"Steering {index} does not exist; the moment is steered in {len(steers)} ways.")
+        kept = [] if index is None else steers[:index] + steers[index + 1 :]
+        return replace(self, interventions=(*self.ablations, *kept))
 
     def to_text(self) -> str:
         """The moment as URL-safe text (A-Z, a-z, 0-9, -, _), which `from_text` reads."""
         content: dict[str, Any] = {
-            "v": VERSION,
+            "v": VERSION if self.steers else 1,
             "m": self.model,
             "r": self.revision,
             "f": self.fingerprint,
@@ -212,8 +233,10 @@ class Moment:
             "p": self.prompt_length,
             "d": {key: value for key, value in asdict(self.decoding).items() if value != getattr(Decoding(), key)},
         }
-        if self.interventions:
-            content["a"] = [[one.layer, one.head, one.by] for one in self.interventions]
+        if self.ablations:
+            content["a"] = [[one.layer, one.head, one.by] for one in self.ablations]
+        if self.steers:
+            content["s"] = [[one.layer, one.strength, one.start, *one.plus, *one.minus] for one in self.steers]
         packed = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 9)
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
 
@@ -225,8 +248,8 @@ class Moment:
             BadMoment: The text is damaged, too large, or from a newer version.
         """
         content = _unpack(text)
-        if content.get("v") != VERSION:
-            raise BadMoment(f"The saved moment is of version {content.get('v')!r}; this program reads {VERSION}.")
+        if content.get("v") not in (1, VERSION):
+            raise BadMoment(f"The saved moment is of version {content.get('v')!r}; this program reads 1 to {VERSION}.")
         ids, settings = content.get("i"), content.get("d")
         if not isinstance(ids, list) or not isinstance(settings, dict):
             raise BadMoment("The saved moment lacks its tokens or settings; it was cut or altered. Copy it again.")
@@ -243,15 +266,8 @@ class Moment:
             ids=tuple(ids),
             prompt_length=content.get("p", -1),
             decoding=decoding,
-            interventions=_ablations(content.get("a", [])),
+            interventions=(*read_ablations(content.get("a", [])), *read_steers(content.get("s", []))),
         )
-
-
-def _ablations(content: object) -> tuple[Ablate, ...]:
-    """Reads the heads that a saved moment switches off."""
-    if not isinstance(content, list) or not all(isinstance(one, list) and len(one) == 3 for one in content):
-        raise BadMoment("The saved moment switches heads off in a way that cannot be read; it was altered.")
-    return tuple(Ablate(*one) for one in content)
 
 
 def _unpack(text: str) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """What every group of questions stands on: the parts of a model, and the answers that others are made from."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from model_runtime.ablation import Ablation
+from model_runtime.edits import Changes
 from model_runtime.engine import Engine
-from model_runtime.moment import Moment
+from model_runtime.moment import Intervention, Moment
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, ModelCard, TokenTable
 from model_runtime.vocabulary import Vocabulary
@@ -33,6 +35,10 @@ class Questions:
 
     def text(self, token: int) -> str:
         """One token as text."""
+        raise NotImplementedError
+
+    def _changes(self, interventions: Sequence[Intervention]) -> Changes:
+        """What a moment's interventions do in a run of the model. The caller holds the lock."""
         raise NotImplementedError
 
     def _recording(self, moment: Moment) -> Recording:

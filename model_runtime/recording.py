@@ -10,14 +10,16 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from model_runtime.glance import Glance
-from model_runtime.lens_rows import LensRows
-from model_runtime.moment import Ablate
+from model_runtime.lens_rows import LensKept
+from model_runtime.moment import Intervention
 from model_runtime.records import Floats, Integers
 from model_runtime.stream_records import ResidualTable
 
 # Neighbouring chunks are joined up to this many tokens, the smaller into the larger, so that a text written token by
 # token keeps few chunks while each token is copied only some nine times.
 JOINED_TOKENS = 512
+# Where the residual stream is read: a stream, or, where the second is True, a block between its attention and its MLP.
+Place = tuple[int, bool]
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,10 @@ class Recording:
     cache: DynamicCache | None
     keys: tuple[torch.Tensor | None, ...]
     values: tuple[torch.Tensor | None, ...]
-    interventions: tuple[Ablate, ...]
+    interventions: tuple[Intervention, ...]
     statistics: Statistics
     newest: torch.Tensor | None
-    lens: LensRows | None = None
+    lens: LensKept | None = None
     glances: tuple[Glance, ...] = ()
     residual: ResidualTable | None = None
 
@@ -193,6 +195,12 @@ class Recording:
             offset += chunk.tokens
         return torch.cat(parts)
 
+    def at(self, place: Place, begin: int, end: int) -> torch.Tensor:
+        """[token, width] the residual stream at a place, at positions begin to end - 1."""
+        index, middle = place
+        stream = self.streams(index, begin, end)
+        return stream + self.attended(index, begin, end) if middle else stream
+
     def attended(self, layer: int, begin: int, end: int) -> torch.Tensor:
         """[token, width] what one block's attention added at positions begin to end - 1; where midpoints are kept."""
         parts, offset = [], 0
@@ -262,6 +270,13 @@ def branch(cache: DynamicCache) -> DynamicCache:
     return branched
 
 
+def widen(cache: DynamicCache, rows: int) -> None:
+    """Makes a branched cache of one text serve several that begin alike, side by side."""
+    for layer in cache.layers:
+        if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
+            layer.keys, layer.values = (part.expand(rows, -1, -1, -1) for part in (layer.keys, layer.values))
+
+
 def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:
     """How well rows of logits predicted the tokens that follow.
 
@@ -280,11 +295,11 @@ def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:
     )
 
 
-def ranks(probability: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """[row] the place of one id a row among the probabilities [row, vocabulary]; equals are ordered by id."""
-    own = probability.gather(1, ids[:, None])  # [row, 1]
-    all_ids = torch.arange(probability.shape[1], device=probability.device)
-    return ((probability > own) | ((probability == own) & (all_ids < ids[:, None]))).sum(-1)
+def ranks(values: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """[row] the place of one id a row among values [row, vocabulary], the largest first; equals are ordered by id."""
+    own = values.gather(1, ids[:, None])  # [row, 1]
+    all_ids = torch.arange(values.shape[1], device=values.device)
+    return ((values > own) | ((values == own) & (all_ids < ids[:, None]))).sum(-1)
 
 
 NOTHING_BEFORE = Statistics(np.array([np.nan], np.float32), np.array([-1], np.int64), np.array([np.nan], np.float32))

@@ -2,11 +2,11 @@
 
 from collections import OrderedDict
 
-from model_runtime.moment import Ablate
+from model_runtime.moment import Intervention
 from model_runtime.recording import Recording
 
 MOST = 32  # recordings, so that looking through them stays quick however small they are
-Key = tuple[tuple[int, ...], tuple[Ablate, ...]]  # ids, interventions
+Key = tuple[tuple[int, ...], tuple[Intervention, ...]]  # ids, interventions
 
 
 class Shelf:
@@ -34,7 +34,7 @@ class Shelf:
             held.update({id(glance): glance.nbytes for glance in recording.glances})
         return sum(held.values())
 
-    def find(self, ids: tuple[int, ...], interventions: tuple[Ablate, ...] = ()) -> tuple[Recording | None, int]:
+    def find(self, ids: tuple[int, ...], interventions: tuple[Intervention, ...] = ()) -> tuple[Recording | None, int]:
         """The recording that is of most use for a text, and how many of its leading tokens it shares.
 
         A recording under other interventions is of none. One that cannot be cut counts only where the text goes on

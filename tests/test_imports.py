@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("model_runtime", "viz", "builtin_model", "bench", "app", "tests")
 RECORDS = {f"model_runtime.{path.stem}" for path in (ROOT / "model_runtime").glob("*records.py")}
 #: What a picture may know of the runtime: plain data, no torch.
-DATA = {"model_runtime.errors", "model_runtime.moment"} | RECORDS
+DATA = {"model_runtime.errors", "model_runtime.moment", "model_runtime.interventions"} | RECORDS
 #: What a model needs.
 MODEL_LIBRARIES = {"torch", "transformers", "tokenizers", "safetensors"}
 
@@ -20,7 +20,7 @@ def _room(path: Path) -> str:
     parts = path.relative_to(ROOT).parts
     if parts[0] == "viz":
         return f"viz.{parts[1]}" if len(parts) > 2 else "viz.figures"
-    if parts[0] == "model_runtime" and path.stem in {"errors", "moment"}:
+    if parts[0] == "model_runtime" and path.stem in {"errors", "interventions", "moment"}:
         return path.stem
     if parts[0] == "model_runtime" and path.stem.endswith("records"):
         return "records"
@@ -51,7 +51,8 @@ def _offences(path: Path) -> list[str]:
     allowed = {
         "errors": set(),
         "records": {"model_runtime.errors"} | RECORDS,
-        "moment": {"model_runtime.errors"},
+        "interventions": {"model_runtime.errors"},
+        "moment": {"model_runtime.errors", "model_runtime.interventions"},
         "model_runtime": {"model_runtime"},
         "viz.figures": DATA | {"viz"},
         "viz.components": DATA | {"viz"},
@@ -64,9 +65,9 @@ def _offences(path: Path) -> list[str]:
         bad += [name for name in imports if name.startswith(("viz.components", "viz.panels"))]
     if room == "viz.components":
         bad += [name for name in imports if name.startswith("viz.panels")]
-    if room.startswith("viz") or room in {"errors", "records", "moment", "app"}:
+    if room.startswith("viz") or room in {"errors", "records", "interventions", "moment", "app"}:
         bad += roots & MODEL_LIBRARIES
-    if room == "viz.figures" or room in {"errors", "records", "moment", "model_runtime"}:
+    if room == "viz.figures" or room in {"errors", "records", "interventions", "moment", "model_runtime"}:
         bad += roots & {"gradio"}
     if room == "model_runtime":
         bad += roots & {"plotly", "bertviz", "viz"}

@@ -255,7 +255,7 @@ def test_a_scan_equals_one_run_a_head(family, by):
 
 
 def test_a_scan_can_be_cancelled_and_goes_on_from_what_is_off(llama, monkeypatch):
-    monkeypatch.setattr("model_runtime.ablation_scan.TOKENS_AT_ONCE", {"cpu": 60})
+    monkeypatch.setattr("model_runtime.engine.TOKENS_AT_ONCE", {"cpu": 60})
     moment = moment_of(llama, IDS).without([(1, 2)])
     scan = llama.scan(moment)
     first = next(scan)

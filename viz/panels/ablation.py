@@ -30,7 +30,7 @@ def build() -> AblationView:
 
 def draw_off(scene: Scene) -> dict[str, Any]:
     """Returns the bar's payload."""
-    return {"off": off_payload(scene.moment.interventions)}
+    return {"off": off_payload(scene.moment.ablations)}
 
 
 def draw(scene: Scene) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def draw(scene: Scene) -> dict[str, Any]:
             [int(token), visible(text), float(raw)]
             for token, text, raw in zip(newest.ids[:TARGETS], newest.text, newest.raw, strict=False)
         ],
-        "off": off_payload(scene.moment.interventions),
+        "off": off_payload(scene.moment.ablations),
         "moment": scene.moment.to_text(),
         "after": scene.labels[-1],
     }
@@ -59,7 +59,7 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     by = one_of(detail.get("by", "zero"), WAYS, "way of switching off")
     groups = model.looking(moment, -1, [len(moment.ids) - 1]).key_value_head
     for scan in paced(model.scan(moment, target, by), lambda scan: scan.done == scan.total):
-        payload = {**scan_payload(scan, groups, moment.interventions), "moment": moment.to_text()}
+        payload = {**scan_payload(scan, groups, moment.ablations), "moment": moment.to_text()}
         told = f"Switching heads off one by one: {scan.done} of {scan.total}"
         if scan.done == scan.total:
             told = f"All {scan.total} heads were switched off, one by one."

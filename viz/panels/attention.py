@@ -59,7 +59,7 @@ def draw(scene: Scene) -> dict[str, Any]:
 def draw_side(scene: Scene) -> dict[str, Any]:
     """Returns what stands beside the picture: the choice of the head, its facts, what the cursor's token looks at."""
     view = scene.view
-    off = {(one.layer, one.head): one.by for one in scene.moment.interventions}
+    off = {(one.layer, one.head): one.by for one in scene.moment.ablations}
     frame = {
         "layers": scene.card.layers,
         "heads": scene.card.heads,

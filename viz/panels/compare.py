@@ -88,7 +88,7 @@ def _pinned(scene: Scene, pin: Pin) -> Pinned:
         map_ = _map(place, pin, facts)
     except TokenscopeError as error:
         return replace(now, problem=str(error))
-    off = [head_name(one.layer, one.head) for one in place.moment.interventions]
+    off = [head_name(one.layer, one.head) for one in place.moment.ablations]
     when = f"{now.when}, off: {', '.join(off)}" if off else now.when
     return replace(now, about=_about(pin, facts), when=when, map=map_, labels=place.labels)
 

@@ -59,7 +59,7 @@ def switch(model: "Model", view: View, request: Request) -> Outcome:
     place = _head(model, request)
     by = one_of(request.detail.get("by", "zero"), WAYS, "way of switching off")
     moment = view.moment
-    off = any((one.layer, one.head) == place and one.by == by for one in moment.interventions)
+    off = any((one.layer, one.head) == place and one.by == by for one in moment.ablations)
     moment = moment.restored([place]) if off else moment.without([place], by)
     told = "is on again" if off else f"is off ({by}): every panel shows the model without it"
     return Outcome(view.at(moment, view.cursor), f"{head_name(*place)} {told}.")
