@@ -1,53 +1,120 @@
 """The logit lens: what each layer would predict if the model's head read its stream directly."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from model_runtime.engine import Engine
-from model_runtime.lens_records import LensGrid
-from model_runtime.lens_rows import LensRows, joined
-from model_runtime.recording import Recording, ranks
-from model_runtime.records import Floats, Integers
+from model_runtime.lens_records import LensGrid, LensReading
+from model_runtime.lens_rows import LensKept, LensRows, joined
+from model_runtime.recording import Place, Recording, ranks
+from model_runtime.records import Integers
 from model_runtime.vocabulary import Vocabulary
 
 TOP = 10
+READ_AT_ONCE = 2**22  # logits, of which some copies are made: 16 MB of float32 each
 
 
-def lens_grid(engine: Engine, recording: Recording, vocabulary: Vocabulary) -> LensGrid:
+def lens_grid(engine: Engine, recording: Recording, vocabulary: Vocabulary, middle: bool) -> LensGrid:
     """The grid of the whole text; only tokens that were not asked for before cost anything."""
-    done = 0 if recording.lens is None else recording.lens.tokens
-    # All streams of some tokens at a time: the head's weights, the most of the work for one token, are read once.
-    count = max(1, engine.unembedding.rows // (len(engine.anatomy.layers) + 1))
-    parts = [] if recording.lens is None else [recording.lens]
-    for begin in range(done, len(recording.ids), count):
-        parts.append(_rows(engine, recording, begin, min(begin + count, len(recording.ids))))
-    recording.lens = joined(parts)
-    lens = recording.lens
-    texts = {int(token): vocabulary.text(int(token)) for token in np.unique(lens.top_ids)}
+    with engine.running():
+        lens = recording.lens = _grown(engine, recording, middle)
+    between = lens.middle if middle else None
+    listed = np.zeros(vocabulary.size, np.bool_)
+    for rows in (lens.streams, between):
+        if rows is not None:
+            listed[rows.top_ids] = True
+    rank = lens.streams.target_rank
     return LensGrid(
-        ids=lens.top_ids[:, :, 0].copy(),
-        probability=lens.top_probability[:, :, 0].copy(),
-        top_ids=lens.top_ids.copy(),
-        top_probability=lens.top_probability.copy(),
-        target_ids=lens.target_ids.copy(),
-        target_rank=lens.target_rank.copy(),
-        target_probability=lens.target_probability.copy(),
-        entropy=lens.entropy.copy(),
-        divergence=lens.divergence.copy(),
-        first_lead=(lens.target_rank == 0).argmax(0),
-        settled=_settled(lens.target_rank),
-        vocabulary=texts,
+        **_reading(lens.streams),
+        target_ids=lens.streams.target_ids,
+        first_lead=(rank == 0).argmax(0),
+        settled=_settled(rank),
+        vocabulary={token: vocabulary.text(token) for token in np.flatnonzero(listed).tolist()},
+        middle=None if between is None else LensReading(**_reading(between)),
     )
 
 
-def _rows(engine: Engine, recording: Recording, begin: int, end: int) -> LensRows:
-    """The lens at positions begin to end - 1; the last stream's choice is every row's target."""
-    logits = engine.unembed(recording, begin, end)  # [stream, token, vocabulary]
+def _grown(engine: Engine, recording: Recording, middle: bool) -> LensKept:
+    """What is kept of the lens, grown to the whole text."""
+    blocks = len(engine.anatomy.layers)
+    streams: list[Place] = [(stream, False) for stream in range(blocks + 1)]
+    between: list[Place] = [(block, True) for block in range(blocks)] if middle else []
+    kept = recording.lens
+    rows, inner = ([], []) if kept is None else ([kept.streams], [kept.middle] if kept.middle is not None else [])
+    known = sum(part.tokens for part in rows)
+    if middle:  # of tokens whose streams were read without: the output is read again, as what they are compared with
+        lacking = _parts(engine, recording, [*between, streams[-1]], sum(part.tokens for part in inner), known)
+        inner = [*inner, *(part.at(slice(blocks)) for part in lacking)]
+    parts = _parts(engine, recording, between + streams, known, len(recording.ids))
+    rows = [*rows, *(part.at(slice(-blocks - 1, None)) for part in parts)]
+    inner = [*inner, *(part.at(slice(blocks)) for part in parts if middle)]
+    return LensKept(joined(rows), joined(inner) if inner else None)
+
+
+def _parts(engine: Engine, recording: Recording, places: list[Place], begin: int, end: int) -> list[LensRows]:
+    """The lens at positions begin to end - 1, piece by piece; the last place is the output."""
+    # All rows of some tokens at a time: the head's weights, the most of the work for one token, are read once.
+    count = max(1, engine.unembedding.rows // len(places))
+    starts = range(begin, end, count)
+    return [_rows(engine.unembed(recording, places, start, min(start + count, end))) for start in starts]
+
+
+def _rows(logits: torch.Tensor) -> LensRows:
+    """The lens from logits [row, token, vocabulary]; the last row is the output, its choice every row's target."""
     targets = _first_best(logits[-1])  # [token]
     output = logits[-1].log_softmax(-1)
-    rows = [_row(stream, targets, output) for stream in logits]
-    ids, probabilities, *columns = (np.stack(column) for column in zip(*rows, strict=True))
-    return LensRows(ids, probabilities, targets.cpu().numpy(), *columns)
+    parts = [_read(part, targets, output) for part in logits.split(max(1, READ_AT_ONCE // logits[0].numel()))]
+    columns = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
+    ids, values, probability, *rest = columns
+    # Equals are listed by id; topk promises no order among them.
+    order = np.lexsort((ids, -values), axis=-1)
+    ids, probability = (np.take_along_axis(column, order, axis=-1) for column in (ids, probability))
+    return LensRows(targets.cpu().numpy(), ids, probability, *rest)
+
+
+def _read(logits: torch.Tensor, targets: torch.Tensor, output: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The top ids [row, token, k], their logits and probabilities, then the rest in the order of `LensRows`.
+
+    Order and rank follow the logits: two that differ may round to one probability.
+
+    Args:
+        logits: [row, token, vocabulary].
+        targets: [token] the final choices.
+        output: [token, vocabulary] the logarithms of the output's probabilities.
+    """
+    logarithm = logits.log_softmax(-1)
+    probability = logarithm.exp()
+    values, ids = logits.topk(min(TOP, logits.shape[2]), dim=-1)
+    wanted = targets.expand(logits.shape[:2])  # [row, token]
+    return (
+        ids,
+        values,
+        probability.gather(-1, ids),
+        ranks(logits.flatten(0, 1), wanted.flatten()).reshape(wanted.shape),
+        probability.gather(-1, wanted[..., None])[..., 0],
+        entropies(probability),
+        divergences(output, logarithm),
+    )
+
+
+def entropies(probability: torch.Tensor) -> torch.Tensor:
+    """[...] nats, of probabilities [..., vocabulary]."""
+    nats: torch.Tensor = torch.special.entr(probability).sum(-1)
+    return nats.clamp(min=0)
+
+
+def divergences(output: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
+    """[...] the Kullback-Leibler divergence in nats of rows from the output, both [..., vocabulary] logarithms."""
+    nats: torch.Tensor = (output.exp() * (output - row)).sum(-1)
+    return nats.clamp(min=0)
+
+
+def _reading(rows: LensRows) -> dict[str, Any]:
+    """The fields of `LensReading`. A record makes its arrays read-only; what is kept is never written again either."""
+    fields = {name: values for name, values in vars(rows).items() if name != "target_ids"}
+    return fields | {"ids": rows.top_ids[:, :, 0].copy(), "probability": rows.top_probability[:, :, 0].copy()}
 
 
 def _settled(rank: Integers) -> Integers:
@@ -60,29 +127,3 @@ def _settled(rank: Integers) -> Integers:
 def _first_best(logits: torch.Tensor) -> torch.Tensor:
     """The argmax of each row, the lowest id among equals: torch's own promises nothing about ties."""
     return (logits == logits.amax(-1, keepdim=True)).int().argmax(-1)
-
-
-def _row(
-    logits: torch.Tensor, targets: torch.Tensor, output: torch.Tensor
-) -> tuple[Integers, Floats, Integers, Floats, Floats, Floats]:
-    """One stream [token, vocabulary], in the order of `LensRows`.
-
-    Args:
-        logits: The stream's.
-        targets: [token] the final choices.
-        output: [token, vocabulary] the logarithms of the output's probabilities.
-    """
-    logarithm = logits.log_softmax(-1)
-    probability = logarithm.exp()
-    count = min(TOP, logits.shape[1])
-    values, ids = probability.topk(count, dim=-1)
-    # Equals are listed by id; topk promises no order among them.
-    order = np.lexsort((ids.cpu().numpy(), -values.cpu().numpy()), axis=-1)
-    return (
-        np.take_along_axis(ids.cpu().numpy(), order, axis=-1),
-        np.take_along_axis(values.cpu().numpy(), order, axis=-1),
-        ranks(probability, targets).cpu().numpy(),
-        probability.gather(1, targets[:, None])[:, 0].cpu().numpy(),
-        torch.special.entr(probability).sum(-1).clamp(min=0).cpu().numpy(),
-        (output.exp() * (output - logarithm)).sum(-1).clamp(min=0).cpu().numpy(),
-    )

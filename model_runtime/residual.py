@@ -1,8 +1,11 @@
 """The residual stream: how long its vectors are, how blocks turn them, and how they lie to each other."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
+from model_runtime.edits import Edit
 from model_runtime.engine import Engine
 from model_runtime.recording import Recording
 from model_runtime.records import Floats
@@ -14,11 +17,18 @@ MOST_FITTED = 1024
 LEAST_SHARE = 1e-12
 
 
-def residual_table(engine: Engine, recording: Recording) -> ResidualTable:
-    """The whole text; the recording keeps the answer, as it is asked for again at every look at it."""
+def residual_table(engine: Engine, recording: Recording, steering: Sequence[Edit]) -> ResidualTable:
+    """The whole text; the recording keeps the answer, as it is asked for again at every look at it.
+
+    Args:
+        engine: The model.
+        recording: The text.
+        steering: What was added to its streams.
+    """
     if recording.residual is None:
         with engine.running():
-            norm, turn, attention_norm, mlp_norm = _lengths(engine, recording)
+            norm, turn = _lengths(engine, recording)
+            attention_norm, mlp_norm = _added(engine, recording, steering)
             points, explained, fitted = _points(engine, recording)
         recording.residual = ResidualTable(
             norm=_floats(norm),
@@ -51,21 +61,31 @@ def token_similarity(
         return TokenSimilarity(stream, centred, begin, _floats(_cosines(vectors)))
 
 
-def _lengths(engine: Engine, recording: Recording) -> tuple[torch.Tensor, ...]:
-    """The table's norm, turn, attention_norm and mlp_norm."""
-    tokens = len(recording.ids)
-    norms, turns, attention, mlp = [], [], [], []
+def _lengths(engine: Engine, recording: Recording) -> tuple[torch.Tensor, torch.Tensor]:
+    """The table's norm and turn."""
+    norms, turns = [], []
     before = None
     for stream in range(len(engine.anatomy.layers) + 1):
-        vectors = recording.streams(stream, 0, tokens).double()
+        vectors = recording.streams(stream, 0, len(recording.ids)).double()
         norms.append(vectors.norm(dim=-1))
         if before is not None:
             turns.append(((before * vectors).sum(-1) / (norms[-2] * norms[-1])).clamp(-1, 1))
-            unknown = torch.full_like(norms[-1], float("nan"))
-            attention.append(unknown)
-            mlp.append(unknown)
         before = vectors
-    return torch.stack(norms), torch.stack(turns), torch.stack(attention), torch.stack(mlp)
+    return torch.stack(norms), torch.stack(turns)
+
+
+def _added(engine: Engine, recording: Recording, steering: Sequence[Edit]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The table's attention_norm and mlp_norm."""
+    tokens, blocks = len(recording.ids), len(engine.anatomy.layers)
+    lengths = torch.full((2, blocks, tokens), float("nan"), dtype=torch.float64)
+    for block in range(blocks if engine.middle else 0):
+        attended = recording.attended(block, 0, tokens).double()
+        rest = recording.streams(block + 1, 0, tokens).double() - recording.streams(block, 0, tokens) - attended
+        for edit in steering:
+            if edit.site.layer == block + 1:  # it was added after the MLP
+                rest[edit.begin :] -= edit.value
+        lengths[0, block], lengths[1, block] = attended.norm(dim=-1), rest.norm(dim=-1)
+    return lengths[0], lengths[1]
 
 
 def _points(engine: Engine, recording: Recording) -> tuple[torch.Tensor, torch.Tensor, int]:

@@ -49,6 +49,7 @@ class Vocabulary:
         self._pieces = {token: piece for piece, token in tokenizer.get_vocab().items()}
         self.plain_ids = tuple(sorted(token for token in {*self._pieces} - self.special_ids if token < size))
         self._bytes: dict[int, bytes] = {}
+        self._texts: dict[int, str] = {}
         backend = getattr(tokenizer, "backend_tokenizer", None)
         description: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {}
         self._added = {entry["id"]: entry["content"] for entry in description.get("added_tokens") or ()}
@@ -113,10 +114,13 @@ class Vocabulary:
         Raises:
             OutOfRange: The model has no such id.
         """
-        self.check(token)
-        if token not in self._pieces:
-            return f"<id {token}>"
-        return self.bytes_of(token).decode("utf-8", errors="replace")
+        known = self._texts.get(token)  # kept, as every step of a long text asks for all tokens of its lens
+        if known is None:
+            self.check(token)
+            beyond = token not in self._pieces
+            known = f"<id {token}>" if beyond else self.bytes_of(token).decode("utf-8", errors="replace")
+            self._texts[token] = known
+        return known
 
     def bytes_of(self, token: int) -> bytes:
         """The bytes that a token stands for, possibly part of a character; none beyond the tokenizer.

@@ -140,11 +140,11 @@ def test_only_new_tokens_are_run():
     assert seen == [1, 3]  # one row through the head for the logits before the branch, then the three new tokens
     seen.clear()
     model.lens(branch), model.lens(branch)
-    assert sum(seen) == 20 * 4  # the head reads 4 streams; the second time nothing
+    assert sum(seen) == 20 * 7  # the head reads 4 streams and 3 midpoints; the second time nothing
     branch = model.step(branch)
     seen.clear()
     model.lens(branch)
-    assert sum(seen) == 1 + 4
+    assert sum(seen) == 1 + 7
 
 
 def test_many_steps_keep_few_chunks(llama):
