@@ -39,6 +39,12 @@ TINT: Final[dict[Theme, tuple[str, ...]]] = {
     "dark": ("#16181d", "#1d3354", "#2b5694"),
 }
 
+# Differences again, for the background of text.
+DIVERGING_TINT: Final[dict[Theme, tuple[str, ...]]] = {
+    "light": ("#f2b98a", "#fbe6d3", "#ffffff", "#dbe6f8", "#aac4ee"),
+    "dark": ("#7d4a20", "#3f2817", "#16181d", "#1d3354", "#2b5694"),
+}
+
 _VARIABLES: Final[dict[Theme, dict[str, str]]] = {
     "light": {
         "page": "#fafafa",
@@ -92,6 +98,7 @@ def script() -> str:
         "diverging": DIVERGING,
         "categories": CATEGORIES,
         "tint": TINT,
+        "diverging_tint": DIVERGING_TINT,
     }
     scales |= {"variables": _VARIABLES}
     return f"window.tokenscopeColours = {json.dumps(scales)};"

@@ -9,7 +9,7 @@ from model_runtime.records import Floats, TokenTable
 from viz.labels import visible
 from viz.payload import pack
 
-Shade = Literal["probability", "surprisal", "entropy", "attention", "none"]
+Shade = Literal["probability", "surprisal", "entropy", "attention", "contribution", "none"]
 SHADES: Final[tuple[Shade, ...]] = get_args(Shade)
 
 
@@ -51,7 +51,7 @@ def token_strip(
         tokens: The tokens.
         labels: [token] their visible labels.
         cursor: The position that is outlined.
-        shade: What the background says.
+        shade: What the background says. What each token contributed is known to the page alone, which shades by it.
         vocabulary_size: Tokens in the vocabulary: a uniform guess has ln of it as entropy and surprisal.
         attention: The attention of the selected token, needed for the shade "attention".
 

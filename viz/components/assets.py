@@ -19,6 +19,8 @@ _SHARED_SCRIPTS: Final = (
     "question_form.js",
     "head_map.js",
     "token_grid.js",
+    "stream_map.js",
+    "contribution.js",
     "figure.js",
     "keys.js",
 )
@@ -34,6 +36,8 @@ _STYLES: Final = (
     "compare.css",
     "head_table.css",
     "inside.css",
+    "residual.css",
+    "inputs.css",
     "bertviz.css",
 )
 

@@ -7,6 +7,7 @@ const MARKS = /([·↵⇥∅]|⟨U\+[0-9A-F]+⟩|\\x[0-9A-F]{2}|[\u2400-\u241f])
 const drawn = []; // what each token's elements show now
 let payload = null;
 let arrays = null;
+let contributed = null; // the latest result of the tab Inputs, where it is asked for and about this text
 
 function makeToken(position) {
   const unit = document.createElement('span');
@@ -39,6 +40,11 @@ function classesOf(position, newlines, special, keys) {
 }
 
 function shadeOf(position) {
+  if (contributed) {
+    const score = contributed.score[position] ?? NaN;
+    const { colours, theme, mix } = tokenscope;
+    return Number.isNaN(score) ? '' : mix(colours.diverging_tint[theme()], 0.5 + score / contributed.top / 2);
+  }
   const value = arrays.values ? arrays.values[position] : NaN;
   return Number.isNaN(value) || value === undefined ? '' : tokenscope.tint(value / payload.legend.top);
 }
@@ -61,13 +67,36 @@ function drawToken(position, newlines, special, keys) {
 
 function drawLegend() {
   select.value = payload.shade;
-  legend.hidden = !payload.legend;
-  if (!payload.legend) return;
-  const { title, unit, top, open } = payload.legend;
-  legend.querySelector('.ts-ramp').style.backgroundImage = tokenscope.gradient('tint');
-  legend.querySelector('.ts-high').textContent = `${Number(top.toFixed(2))}${open ? ' or more' : ''} ${unit}`.trim();
+  legend.hidden = !payload.legend && !contributed;
+  drawNote();
+  if (legend.hidden) return;
+  const { title, unit, top, open } = payload.legend || { title: `contribution to ${choiceOf(contributed)}`, unit: 'logits', top: contributed.top };
+  const low = contributed ? `−${top.toFixed(2)}` : '0';
+  const high = contributed ? `+${top.toFixed(2)}` : `${Number(top.toFixed(2))}`;
+  legend.querySelector('.ts-ramp').style.backgroundImage = tokenscope.gradient(contributed ? 'diverging_tint' : 'tint');
+  legend.querySelector('.ts-low').textContent = low;
+  legend.querySelector('.ts-high').textContent = `${high}${open ? ' or more' : ''} ${unit}`.trim();
   legend.title = title;
-  legend.setAttribute('aria-label', `${title}, from 0 to ${top.toFixed(2)} ${unit}`);
+  legend.setAttribute('aria-label', `${title}, from ${low} to ${top.toFixed(2)} ${unit}`);
+}
+
+const choiceOf = ({ label, rival, position }) =>
+  `“${label}”${rival ? ` against “${rival}”` : ''} after “${payload.labels[position]}” (${position})`;
+
+// Says what the contributions are to, or how to get them.
+function drawNote() {
+  const note = element.querySelector('.ts-strip-note');
+  note.hidden = payload.shade !== 'contribution';
+  if (note.hidden) return;
+  note.querySelector('button').hidden = Boolean(contributed);
+  const absent = tokenscope.contribution.latest()
+    ? 'The contributions were to a choice in another text: run them again in the tab' : 'No contributions yet: run them in the tab';
+  note.firstElementChild.textContent = contributed ? `to ${choiceOf(contributed)}, by ${contributed.name}` : absent;
+}
+
+function findContributed() {
+  const { latest, isAbout } = tokenscope.contribution;
+  contributed = payload.shade === 'contribution' && latest() && isAbout(latest(), arrays.ids, payload.state) ? latest() : null;
 }
 
 function keepInSight() {
@@ -86,6 +115,7 @@ function draw() {
   payload = props.value;
   arrays = Object.fromEntries(['ids', 'surprisal', 'entropy', 'rank', 'values']
     .map((name) => [name, payload[name] && tokenscope.decode(payload[name])]));
+  findContributed();
   const newlines = new Set(payload.newlines);
   const special = new Set(payload.special);
   const keys = new Set(payload.keys);
@@ -107,6 +137,10 @@ function describe(position) {
   }
   if (payload.shade === 'attention' && arrays.values && !Number.isNaN(arrays.values[position])) {
     lines.push(`attention ${tokenscope.percent(arrays.values[position])}`);
+  }
+  if (contributed && !Number.isNaN(contributed.score[position] ?? NaN)) {
+    const score = contributed.score[position];
+    lines.push(`contributed ${score < 0 ? '−' : '+'}${Math.abs(score).toFixed(4)} logits`);
   }
   lines.push(position < payload.prompt_length ? 'prompt' : 'written by the model or taken by you');
   return lines;
@@ -141,6 +175,8 @@ strip.addEventListener('mousemove', (event) => {
 strip.addEventListener('mouseleave', tokenscope.hideTip);
 
 select.addEventListener('change', () => tokenscope.act('shade', { shade: select.value }));
+element.querySelector('.ts-strip-note button').addEventListener('click', () => tokenscope.act('open_tab', { tab: 'inputs' }));
+tokenscope.contribution.onChange(() => { if (payload?.shade === 'contribution') draw(); });
 tokenscope.onTheme(draw);
 watch('value', draw);
 draw();
