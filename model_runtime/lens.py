@@ -58,10 +58,10 @@ def _parts(engine: Engine, recording: Recording, places: list[Place], begin: int
     # All rows of some tokens at a time: the head's weights, the most of the work for one token, are read once.
     count = max(1, engine.unembedding.rows // len(places))
     starts = range(begin, end, count)
-    return [_rows(engine.unembed(recording, places, start, min(start + count, end))) for start in starts]
+    return [lens_rows(engine.unembed(recording, places, start, min(start + count, end))) for start in starts]
 
 
-def _rows(logits: torch.Tensor) -> LensRows:
+def lens_rows(logits: torch.Tensor) -> LensRows:
     """The lens from logits [row, token, vocabulary]; the last row is the output, its choice every row's target."""
     targets = _first_best(logits[-1])  # [token]
     output = logits[-1].log_softmax(-1)
