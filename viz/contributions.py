@@ -6,27 +6,21 @@ from typing import Any, Final
 import numpy as np
 
 from model_runtime.part_records import ATTENTION, BIAS, EMBEDDING, Contributions, Question
-from model_runtime.records import Booleans, Integers
-from viz.head_mosaic import grid_payload
 from viz.head_names import head_name
 from viz.labels import quoted, visible
 from viz.payload import pack
 
 NAMED: Final = 3  # parts that a sentence names
 LEAST: Final = 0.1  # of the largest part: smaller ones are not worth a sentence
-EQUAL: Final = 1e-4  # of the larger of 1 and the number: rounding in float32 stays below
+# Of the larger of 1 and the number: rounding in float32 stays below the first, in 16 bits below the second.
+EQUAL: Final = 1e-4
+NEAR: Final = 2e-2
 MINUS: Final = "\u2212"
 _ARTICLES: Final = {EMBEDDING: "the embedding", BIAS: "the last bias"}
 
 
-def contributions_payload(record: Contributions, key_value_head: Integers | None, ablated: Booleans) -> dict[str, Any]:
-    """Turns a split into the payload of `ContributionsView`.
-
-    Args:
-        record: The split.
-        key_value_head: [layer, head] the key/value head that each reads; -1 where there is no head. None where that is
-            not known; there is no grid of heads then.
-        ablated: [layer, head] True where a head is switched off.
+def contributions_payload(record: Contributions) -> dict[str, Any]:
+    """Turns a split into the payload of `ContributionsView`, all but its grid of heads (`grid_payload`).
 
     Returns:
         The record's numbers as they are; `running`, the sum of the parts up to and with each, in float64; `order`, the
@@ -44,8 +38,8 @@ def contributions_payload(record: Contributions, key_value_head: Integers | None
         "running": pack(running),
         "order": np.argsort(-np.abs(record.values), kind="stable").tolist(),
         "split_heads": pack(record.heads),
+        "columns": record.heads.shape[1],
         "head_order": pack(known[np.argsort(sizes, kind="stable")]),
-        "grid": None if key_value_head is None else grid_payload(key_value_head, ablated),
         "total": record.total,
         "logit": record.logit,
         "softcap": record.softcap,
@@ -76,7 +70,8 @@ def check(record: Contributions) -> str:
     """Writes the sum of the parts beside the model's own number."""
     parts, number = float(np.sum(record.values, dtype=np.float64)), question_payload(record.question)["number"]
     error = abs(record.error)
-    equal = "=" if error <= EQUAL * max(1.0, abs(record.total)) else "≠"
+    share = error / max(1.0, abs(record.total))
+    equal = "=" if share <= EQUAL else "≈" if share <= NEAR else "≠"
     difference = f"difference {error:.7f}" if error >= 1e-7 else "difference below 0.0000001"
     return (
         f"Sum of the parts {plain(parts, 4)} {equal} the model's own {number} {plain(record.total, 4)} ({difference})"

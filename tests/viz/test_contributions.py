@@ -11,25 +11,21 @@ from viz.labels import visible
 from viz.neurons import layers_payload, neurons_payload
 from viz.payload import unpack
 
-GROUPS = np.array([[0, 0], [0, 0]])
-OFF = np.array([[False, True], [False, False]])
-
 
 class TestContributions:
     def test_numbers_are_the_records(self) -> None:
         record = by_hand.contributions()
-        payload = contributions_payload(record, GROUPS, OFF)
+        payload = contributions_payload(record)
         assert unpack(payload["values"]).tolist() == record.values.tolist()
         assert unpack(payload["split_heads"]).tolist() == record.heads.tolist()
         assert unpack(payload["running"]).tolist() == [0.5, -0.25, 3.75, 6.875, 5.375, 5.625]
         assert unpack(payload["running"])[-1] == payload["total"] == 5.625
         assert payload["part_layers"] == [-1, 0, 0, 1, 1, -1]
-        assert payload["grid"]["ablated"] == [[0, 1]]
-        assert payload["grid"]["shared"] is True
+        assert payload["columns"] == 2
         json.dumps(payload, allow_nan=False)
 
     def test_orders_go_by_size_whichever_the_sign(self) -> None:
-        payload = contributions_payload(by_hand.contributions(), GROUPS, OFF)
+        payload = contributions_payload(by_hand.contributions())
         assert [payload["names"][part] for part in payload["order"]] == [
             *("MLP 0", "attention 1", "MLP 1", "attention 0", "embedding", "bias"),
         ]
@@ -39,12 +35,11 @@ class TestContributions:
         record = by_hand.contributions()
         heads = record.heads.copy()
         heads[0] = np.nan
-        payload = contributions_payload(replace(record, heads=heads), None, OFF)
+        payload = contributions_payload(replace(record, heads=heads))
         assert unpack(payload["head_order"]).tolist() == [[1, 0], [1, 1]]
-        assert payload["grid"] is None
 
     def test_whole_blocks_have_their_reason_and_no_heads(self) -> None:
-        payload = contributions_payload(by_hand.blocks(), GROUPS, OFF)
+        payload = contributions_payload(by_hand.blocks())
         assert payload["unsplit"] == payload["unsplit_heads"] == "A norm follows each block's sum."
         assert unpack(payload["head_order"]).size == 0
         assert payload["rival"] == "b"
@@ -52,7 +47,7 @@ class TestContributions:
 
     def test_hostile_tokens_are_plain_labels(self) -> None:
         question = Question(7, 3, by_hand.HOSTILE + "\n", against=4, against_text="\x00")
-        payload = contributions_payload(by_hand.contributions(question), GROUPS, OFF)
+        payload = contributions_payload(by_hand.contributions(question))
         assert payload["label"] == visible(by_hand.HOSTILE + "\n")
         assert payload["rival"] == visible("\x00")
 
@@ -94,13 +89,15 @@ class TestSentences:
     def test_the_softcap_is_named(self) -> None:
         record = by_hand.contributions(Question(7, 3, "x"), softcap=30.0)
         assert told(record)[0] == "The logit of “x” is 5.62, before the softcap."
-        assert contributions_payload(record, GROUPS, OFF)["logit"] == pytest.approx(30 * np.tanh(5.625 / 30))
+        assert contributions_payload(record)["logit"] == pytest.approx(30 * np.tanh(5.625 / 30))
 
     def test_the_check_holds_both_numbers_and_can_fail(self) -> None:
         record = by_hand.contributions(Question(7, 3, "x"))
         assert check(record) == "Sum of the parts 5.6250 = the model's own logit 5.6250 (difference below 0.0000001)"
         near = replace(record, total=5.62501, error=-1e-5)
         assert "= the model's own logit 5.6250 (difference 0.0000100)" in check(near)
+        rounded = replace(record, total=5.65, error=-0.025)
+        assert "5.6250 ≈ the model's own logit 5.6500 (difference 0.0250000)" in check(rounded)
         wrong = replace(record, total=5.5, error=0.125)
         assert check(wrong) == "Sum of the parts 5.6250 ≠ the model's own logit 5.5000 (difference 0.1250000)"
 

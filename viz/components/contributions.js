@@ -4,7 +4,7 @@ const find = (selector) => element.querySelector(selector);
 const form = tokenscope.questionForm(find('.ts-question-host'));
 const partRows = find('.ts-part-rows');
 const headRows = find('.ts-head-rows');
-const LISTED = 12; // heads
+const LISTED = 8; // heads
 const LEAST = 1e-3; // a scale for smaller values would make rounding look like effects
 const SHORT = { embedding: 'E', attention: 'A', MLP: 'M', block: 'B', steering: 'S', bias: 'bias' };
 let payload = null;
@@ -16,12 +16,13 @@ let selected = { layer: 0, head: 0 };
 const signed = (value, digits = 2) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 const plain = (value, digits = 2) => value.toFixed(digits).replace('-', '−');
 const at = (layer, head) => layer * payload.grid.heads + head;
+const valueOf = (layer, head) => (head < payload.columns ? arrays.heads[layer * payload.columns + head] : NaN);
 const largest = (list) => list.reduce((top, value) => (Number.isNaN(value) ? top : Math.max(top, Math.abs(value))), LEAST);
 
 // --- the heads ---------------------------------------------------------------------------------------------------------
 const grid = tokenscope.headGrid(find('.ts-head-canvas'), {
   paint(context, layer, head, x, y, size) {
-    const value = arrays.heads[at(layer, head)];
+    const value = valueOf(layer, head);
     const { diverging, variables } = tokenscope.colours;
     const theme = tokenscope.theme();
     const share = 0.5 + value / largest(arrays.heads) / 2;
@@ -29,7 +30,7 @@ const grid = tokenscope.headGrid(find('.ts-head-canvas'), {
     context.fillRect(x, y, size, size);
   },
   describe(layer, head) {
-    const value = arrays.heads[at(layer, head)];
+    const value = valueOf(layer, head);
     return [Number.isNaN(value) ? 'cannot be told apart' : `${signed(value, 4)} logits`];
   },
   limits: { largest: 36, smallest: 9, height: 400 },
@@ -47,7 +48,7 @@ function drawHeads() {
   const missing = find('.ts-unsplit-heads');
   missing.hidden = !payload.unsplit_heads;
   missing.textContent = payload.unsplit_heads;
-  const shown = payload.grid !== null && !payload.unsplit_heads;
+  const shown = payload.grid !== null;
   find('.ts-heads-shown').hidden = find('.ts-only').hidden = !shown;
   if (!shown) return;
   drawScale();
@@ -66,7 +67,7 @@ function drawHeadRows() {
   headRows.replaceChildren(...listed.map(([layer, head]) => {
     const off = payload.grid.ablated.some(([one, other]) => one === layer && other === head);
     const group = payload.grid.shared ? `kv ${groups[at(layer, head)]}` : '';
-    const value = arrays.heads[at(layer, head)];
+    const value = valueOf(layer, head);
     return tokenscope.headRow({ layer, head, group, off, share: value / most, number: signed(value) });
   }));
   mark();
@@ -158,15 +159,15 @@ function steps() {
     const kind = payload.kinds[part];
     const short = kind === 'embedding' || kind === 'bias' ? SHORT[kind] : `${SHORT[kind]}${payload.part_layers[part]}`;
     const lines = [name, `${signed(arrays.values[part], 4)} logits`, `${plain(from)} → ${plain(to)}`];
-    return { part, short, from, to, kind: 'part', open: goal(part), lines: goal(part) ? [...lines, `opens ${goal(part)}`] : lines };
+    return { part, short, from, to, value: signed(arrays.values[part]), kind: 'part', open: goal(part), lines: goal(part) ? [...lines, `opens ${goal(part)}`] : lines };
   });
-  const sum = (short, name, value) => ({ short, from: 0, to: value, kind: 'sum', lines: [name, plain(value, 4)] });
+  const sum = (short, name, value) => ({ short, from: 0, to: value, value: plain(value), kind: 'sum', lines: [name, plain(value, 4)] });
   list.push(sum('total', `the model's own ${payload.number}`, payload.total));
   if (payload.softcap === null) return list;
-  const cap = ['softcap', `${payload.softcap} × tanh(logit / ${payload.softcap})`, `${plain(payload.total)} → ${plain(payload.logit)}`];
+  const cap = ['softcap', `each logit: ${payload.softcap} × tanh(logit / ${payload.softcap})`, `${plain(payload.total)} → ${plain(payload.logit)}`];
   return [
     ...list,
-    { short: 'cap', from: payload.total, to: payload.logit, kind: 'part', lines: cap },
+    { short: 'cap', from: payload.total, to: payload.logit, value: signed(payload.logit - payload.total), kind: 'part', lines: cap },
     sum('logit', `the model's own ${payload.number}, after the softcap`, payload.logit),
   ];
 }

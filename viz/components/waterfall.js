@@ -2,7 +2,7 @@
 window.tokenscope.waterfall = (() => {
   const { tokenscope } = window;
   const NAMESPACE = 'http://www.w3.org/2000/svg';
-  const BOX = { height: 250, left: 44, right: 6, top: 18, foot: 22, least: 15, label: 30 };
+  const BOX = { height: 250, left: 44, right: 6, top: 30, foot: 22, least: 15, label: 30, number: 42 };
 
   function add(parent, name, attributes, text) {
     const node = document.createElementNS(NAMESPACE, name);
@@ -22,7 +22,8 @@ window.tokenscope.waterfall = (() => {
     return list;
   }
 
-  // host holds an <svg>. onPick(step) answers a click; a step: { name, short, from, to, kind: "part" | "sum", open }.
+  // host holds an <svg>. onPick(step) answers a click; a step: { short, from, to, value, lines, kind: "part" | "sum", open },
+  // where value and lines are texts, the number above the bar and the tooltip.
   return function waterfall(host, { onPick }) {
     const svg = host.querySelector('svg');
     let steps = null;
@@ -47,12 +48,13 @@ window.tokenscope.waterfall = (() => {
       add(group, 'rect', { x, y: 0, width: wide, height: BOX.height, class: 'ts-step-area' });
       const box = { x: x + gap, y: top, width: wide - 2 * gap, height: Math.max(1, bottom - top) };
       add(group, 'rect', { ...box, class: step.kind === 'sum' ? 'ts-sum-bar' : sign });
+      if (wide >= BOX.number) add(group, 'text', { x: x + wide / 2, y: top - 5, class: 'ts-step-value' }, step.value);
       if (index < steps.length - 1) {
         const y = scale(step.to);
         add(svg, 'line', { x1: x + wide - gap, x2: x + wide + gap, y1: y, y2: y, class: 'ts-join' });
       }
-      const every = Math.ceil(BOX.label / wide);
-      if (index % every === 0 || step.kind === 'sum') {
+      const [every, left] = [Math.ceil(BOX.label / wide), steps.length - 1 - index];
+      if (!left || (index % every === 0 && left >= every)) {
         add(group, 'text', { x: x + wide / 2, y: BOX.height - 6, class: 'ts-step-name' }, step.short);
       }
     }

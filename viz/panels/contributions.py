@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from model_runtime import FeatureUnavailable
-from model_runtime.moment import Ablate
-from model_runtime.records import Booleans, Integers
+from model_runtime.part_records import Contributions
 from viz.components.parts import ContributionsView
 from viz.contributions import contributions_payload
+from viz.head_mosaic import grid_payload
 from viz.panels import question
 from viz.panels.scene import Scene
 
@@ -25,21 +23,15 @@ def draw(scene: Scene) -> dict[str, Any]:
         record = scene.model.contributions(scene.moment, **scene.question)
     except FeatureUnavailable as error:
         return {**form, "unavailable": str(error)}
-    return {**form, **contributions_payload(record, _key_value_heads(scene), _ablated(scene, record.heads.shape))}
+    return {**form, **contributions_payload(record), **_grid(scene, record)}
 
 
-def _key_value_heads(scene: Scene) -> Integers | None:
-    """[layer, head] the key/value head that each head reads, None where attention cannot be shown."""
+def _grid(scene: Scene, record: Contributions) -> dict[str, Any]:
+    """What the grid of heads needs, or why there is none."""
+    if record.unsplit_heads:
+        return {"grid": None}
     try:
-        return scene.model.looking(scene.moment, scene.view.cursor, [scene.view.cursor]).key_value_head
-    except FeatureUnavailable:
-        return None
-
-
-def _ablated(scene: Scene, shape: tuple[int, ...]) -> Booleans:
-    """[layer, head] True where a head is switched off."""
-    off = np.zeros(shape, np.bool_)
-    for one in scene.moment.interventions:
-        if isinstance(one, Ablate):
-            off[one.layer, one.head] = True
-    return off
+        shared = scene.model.looking(scene.moment, scene.view.cursor, [scene.view.cursor])
+    except FeatureUnavailable as error:
+        return {"grid": None, "unsplit_heads": str(error)}
+    return {"grid": grid_payload(shared.key_value_head, shared.ablated)}

@@ -8,6 +8,9 @@ from viz.neurons import layers_payload, neurons_payload
 from viz.panels import question
 from viz.panels.scene import Scene
 
+ROWS = 12
+TOKENS = 6  # a side: more would be a wall of words
+
 
 def build() -> NeuronsView:
     """Lays the tab out."""
@@ -22,6 +25,7 @@ def draw(scene: Scene) -> dict[str, Any]:
     except FeatureUnavailable as error:
         return {**frame, "unavailable": str(error)}
     try:
-        return {**frame, **neurons_payload(scene.model.neurons(scene.moment, scene.view.layer, **scene.question))}
+        table = scene.model.neurons(scene.moment, scene.view.layer, **scene.question, top=ROWS, tokens=TOKENS)
     except FeatureUnavailable as error:
         return {**frame, "none_here": str(error)}
+    return {**frame, **neurons_payload(table)}
