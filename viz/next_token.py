@@ -11,12 +11,16 @@ from viz.payload import pack
 ROWS = 20
 
 
-# How many of the tokens that led before heads were switched off stay in sight.
+# How many of the tokens that led before something was changed stay in sight.
 _LEADERS = 5
 
 
 def next_token_chart(
-    distribution: Distribution, after: str, greedy: bool, before: Distribution | None = None
+    distribution: Distribution,
+    after: str,
+    greedy: bool,
+    before: Distribution | None = None,
+    before_name: str = "with every head on",
 ) -> dict[str, Any]:
     """Turns a distribution into the rows of the chart.
 
@@ -24,13 +28,14 @@ def next_token_chart(
         distribution: What to draw; at least its 20 most probable tokens.
         after: The visible label of the token at `distribution.position`.
         greedy: Whether the next step takes the most probable token instead of drawing one.
-        before: The same with every head on, over the whole vocabulary, where some are off; `distribution` then also
-            lists the whole vocabulary.
+        before: The same of the plain model, over the whole vocabulary, where heads are off or the stream is steered;
+            `distribution` then also lists the whole vocabulary.
+        before_name: What the plain model is called, to end a sentence with.
 
     Returns:
         The payload of `NextTokenChart`: at most 20 rows, ordered by raw probability. The token that follows in the text
         is always among them, and so is the one that a step would take where the record holds it. `other` is the rest.
-        `before` are the raw probabilities of the same rows with every head on, None where every head is on.
+        `before` are the raw probabilities of the same rows in the plain model, None where nothing is changed.
     """
     leaders = [] if before is None else before.ids[:_LEADERS].tolist()
     rows = _rows(distribution, leaders)
@@ -54,6 +59,7 @@ def next_token_chart(
             "final": distribution.other_final + float(distribution.final[unlisted].sum(dtype=np.float64)),
         },
         "before": None if before is None else pack(_raw_of(before, distribution.ids[rows])),
+        "before_name": before_name,
         "before_entropy": None if before is None else before.entropy,
         "entropy": distribution.entropy,
         "vocabulary": distribution.vocabulary_size,

@@ -37,6 +37,7 @@ _STYLES: Final = (
     "head_table.css",
     "inside.css",
     "residual.css",
+    "steering.css",
     "inputs.css",
     "bertviz.css",
 )

@@ -34,7 +34,7 @@ class WhichHead(Drawn):
 
 
 class HeadsOff(Drawn):
-    """The bar that says which heads are off. Value: {"off": [layer, head, by] of each}."""
+    """The bar of what is changed. Value: {"off": [layer, head, by] of each head, "steers": as in `SteeringView`}."""
 
     files = "heads_off"
 

@@ -67,7 +67,7 @@ function drawRow(payload, raw, final, was, index) {
   row.classList.toggle('ts-taken', id === payload.chosen);
   row.classList.toggle('ts-choice', id === payload.choice);
   fill(row, { label, raw: raw[index], final: final[index], cut, note, filtered: payload.filtered, was: was && was[index] });
-  const before = was ? `, ${tokenscope.percent(was[index])} with every head on` : '';
+  const before = was ? `, ${tokenscope.percent(was[index])} ${payload.before_name}` : '';
   row.setAttribute('aria-label', `take ${label}, ${tokenscope.percent(raw[index])}${before}${note ? `, ${note}` : ''}`);
 }
 
@@ -98,7 +98,7 @@ function draw() {
   payload.ids.forEach((_, index) => drawRow(payload, raw, final, was, index));
   drawOther(payload);
   const before = was ? `${payload.before_entropy.toFixed(2)} → ` : '';
-  foot.textContent = `${was ? 'outline and first number: with every head on · ' : ''}` +
+  foot.textContent = `${was ? `outline and first number: ${payload.before_name} · ` : ''}` +
     `entropy ${before}${payload.entropy.toFixed(2)} nats of ${Math.log(payload.vocabulary).toFixed(2)} · ` +
     `vocabulary ${tokenscope.whole(payload.vocabulary)}`;
 }

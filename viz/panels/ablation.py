@@ -1,4 +1,4 @@
-"""Heads switched off: the bar that says so, and the tab "Switch off" with the scan over all heads."""
+"""Heads switched off: the bar that says so, and what is steered; the tab "Switch off" with the scan over all heads."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +10,7 @@ from viz.labels import visible
 from viz.panels.head_actions import WAYS
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
+from viz.panels.steering import drawn_steers
 from viz.panels.view import View, one_of, whole
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ TARGETS: Final = 20
 
 
 def build_off() -> HeadsOff:
-    """Lays out the bar that says which heads are off."""
+    """Lays out the bar that says which heads are off and what is steered."""
     return HeadsOff(elem_id="heads-off")
 
 
@@ -30,7 +31,7 @@ def build() -> AblationView:
 
 def draw_off(scene: Scene) -> dict[str, Any]:
     """Returns the bar's payload."""
-    return {"off": off_payload(scene.moment.ablations)}
+    return {"off": off_payload(scene.moment.ablations), "steers": drawn_steers(scene.model, scene.moment)}
 
 
 def draw(scene: Scene) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from viz.panels.layer_actions import LAYER_ACTIONS
 from viz.panels.models import Models
 from viz.panels.pin_actions import PIN_ACTIONS
 from viz.panels.scene import scene_of
+from viz.panels.steer_actions import STEER_ACTIONS
 from viz.panels.tabs import ALL, TAB_OF, Draw
 from viz.panels.view import View, one_of, whole
 
@@ -42,9 +43,15 @@ _SCANS: Final = {tab.name: tab.scan for tab in ALL if tab.scan}
 _DEPENDS: Final[dict[str, Callable[[View], object]]] = {
     "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
 }
-_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS, **LAYER_ACTIONS}
+_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS, **LAYER_ACTIONS, **STEER_ACTIONS}
 # Which control an error is about, by its element id.
-_PLACES: Final[dict[str, str]] = {"start": "prompt", "append": "append", "decode": "decoding", "load": "model-picker"}
+_PLACES: Final[dict[str, str]] = {
+    "start": "prompt",
+    "append": "append",
+    "decode": "decoding",
+    "load": "model-picker",
+    "steer": "steer-form",
+}
 # Seconds a played token stays at least: faster than this the eye cannot follow.
 PACE: Final = 0.05
 

@@ -66,8 +66,10 @@ def switch(model: "Model", view: View, request: Request) -> Outcome:
 
 
 def restore(model: "Model", view: View, request: Request) -> Outcome:
-    """Switches all heads on again."""
-    return Outcome(view.at(view.moment.restored(), view.cursor), "All heads are on.")
+    """Switches all heads on again, and takes back what is steered."""
+    steered = bool(view.moment.steers)
+    told = "All heads are on, and nothing is steered." if steered else "All heads are on."
+    return Outcome(view.at(replace(view.moment, interventions=()), view.cursor), told)
 
 
 HEAD_ACTIONS: Final[dict[str, Action]] = {

@@ -1,7 +1,9 @@
 """The next-token panel."""
 
+from dataclasses import replace
 from typing import Any
 
+from model_runtime import Moment
 from viz.components.charts import NextTokenChart
 from viz.next_token import ROWS, next_token_chart
 from viz.panels.scene import Scene
@@ -13,11 +15,18 @@ def build() -> NextTokenChart:
 
 
 def draw(scene: Scene) -> dict[str, Any]:
-    """Returns the chart's payload for the cursor; where heads are off, over what it was with every head on."""
+    """Returns the chart's payload for the cursor; where something is changed, over what the plain model says."""
     cursor, moment = scene.view.cursor, scene.moment
     label, greedy = scene.labels[cursor], moment.decoding.temperature == 0
     if not moment.interventions:
         return next_token_chart(scene.model.distribution(moment, cursor, top=ROWS), label, greedy)
     changed = scene.model.distribution(moment, cursor, top=None)
-    before = scene.model.distribution(moment.restored(), cursor, top=None)
-    return next_token_chart(changed, label, greedy, before)
+    before = scene.model.distribution(replace(moment, interventions=()), cursor, top=None)
+    return next_token_chart(changed, label, greedy, before, _plain(moment))
+
+
+def _plain(moment: Moment) -> str:
+    """Names the model without what the moment changes in it."""
+    if not moment.steers:
+        return "with every head on"
+    return "with every head on and unsteered" if moment.ablations else "unsteered"

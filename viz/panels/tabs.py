@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from viz.panels import ablation, attention, bertviz, compare, head_table, inside, lens, looking, residual
+from viz.panels import ablation, attention, bertviz, compare, head_table, inside, lens, looking, residual, steering
 from viz.panels.progress import Progress
 from viz.panels.scene import Scene
 from viz.panels.view import View
@@ -72,6 +72,10 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
             _single("lens", "Logit lens", lens.build, lens.draw),
             _single("residual", "Residual stream", residual.build, residual.draw),
         ),
+    ),
+    (
+        "Cause and effect",
+        (_single("steering", "Steering", steering.build, steering.draw),),
     ),
 )
 ALL: Final = tuple(tab for _, tabs in GROUPS for tab in tabs)

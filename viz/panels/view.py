@@ -3,7 +3,7 @@
 The server keeps none of it, so a page outlives the server. Every field that comes from a page is checked.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal, TypeVar, get_args
 
 from model_runtime import BadMoment, Moment
@@ -81,7 +81,7 @@ class View:
     middle: bool = True
     follow: tuple[int, ...] = ()
     changed: str = ""
-    direction: Direction = Direction()
+    direction: Direction = field(default_factory=Direction)
 
     @property
     def moment(self) -> Moment:

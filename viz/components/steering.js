@@ -1,0 +1,236 @@
+// Steering: two texts whose vectors' difference is added to a stream, the choice of stream and strength, what is in force.
+const { tokenscope } = window;
+const find = (selector) => element.querySelector(selector);
+const sides = Object.fromEntries([...element.querySelectorAll('.ts-steer-side')].map((side) => [side.dataset.side, side]));
+const streams = find('.ts-steer-streams');
+const slide = find('.ts-steer-slide');
+const exact = find('.ts-steer-number');
+const start = find('.ts-steer-start');
+const add = find('.ts-steer-add');
+const list = find('.ts-steer-list');
+const PAUSE = 350; // milliseconds without a key press after which a typed text is sent
+let facts = null;
+let lengths = null; // { length, usual }, a number a stream
+let stream = null; // the chosen one; the middle of the model at first
+let timer = null;
+
+const signed = (value) => `${value < 0 ? '−' : ''}${Math.abs(value)}`;
+const relative = (index) => lengths.length[index] / lengths.usual[index];
+const inputOf = (side) => sides[side].querySelector('input');
+
+// --- the draft -------------------------------------------------------------------------------------------------------
+function send(change = {}) {
+  clearTimeout(timer);
+  timer = null;
+  const draft = {};
+  for (const side of ['plus', 'minus']) {
+    const same = inputOf(side).value === facts[side].text;
+    draft[side] = inputOf(side).value;
+    draft[`${side}_position`] = same ? facts[side].position : -1; // another text begins with its last token
+  }
+  tokenscope.act('direction', { ...draft, ...change });
+}
+
+function sendTyped() {
+  if (['plus', 'minus'].some((side) => inputOf(side).value !== facts[side].text)) send();
+}
+
+function drawSide(side) {
+  const host = sides[side];
+  const { text, tokens, position, error } = facts[side];
+  const input = inputOf(side);
+  if (document.activeElement !== input) input.value = text;
+  input.classList.toggle('ts-wrong', Boolean(error));
+  const wrong = host.querySelector('.ts-form-error');
+  wrong.hidden = !error;
+  wrong.textContent = error;
+  const row = host.querySelector('.ts-steer-tokens');
+  const focused = row.contains(document.activeElement) ? [...row.children].indexOf(document.activeElement) : -1;
+  row.replaceChildren(...tokens.map((label, index) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = label;
+    button.setAttribute('aria-pressed', String(index === position));
+    button.dataset.position = index;
+    return button;
+  }));
+  row.children[focused]?.focus();
+}
+
+function drawExamples() {
+  const host = find('.ts-steer-example-list');
+  if (host.children.length === facts.examples.length) return;
+  host.replaceChildren(...facts.examples.map(([title, plus, minus, depth, strength, prompt]) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'ts-chip';
+    button.textContent = title;
+    button.title = `try it on “${prompt}”`;
+    button.addEventListener('click', () => {
+      inputOf('plus').value = plus;
+      inputOf('minus').value = minus;
+      stream = Math.round(depth * facts.layers);
+      setStrength(strength);
+      send();
+    });
+    return button;
+  }));
+}
+
+// --- where, and how much ---------------------------------------------------------------------------------------------
+function drawStreams() {
+  find('.ts-steer-where').hidden = !lengths;
+  if (!lengths) return;
+  const count = lengths.length.length;
+  if (stream === null || stream >= count) stream = Math.floor(count / 2);
+  const most = Math.max(...Array.from({ length: count }, (_, index) => relative(index)).filter(Number.isFinite), 1e-9);
+  while (streams.children.length > count) streams.lastElementChild.remove();
+  while (streams.children.length < count) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.setAttribute('role', 'radio');
+    for (const name of ['ts-steer-share', 'ts-steer-bar', 'ts-steer-name']) {
+      button.append(Object.assign(document.createElement('span'), { className: name }));
+    }
+    button.children[1].append(document.createElement('span'));
+    streams.append(button);
+  }
+  [...streams.children].forEach((button, index) => {
+    const share = relative(index);
+    button.children[0].textContent = Number.isFinite(share) ? share.toFixed(2) : '–';
+    button.children[1].firstChild.style.height = `${(100 * (Number.isFinite(share) ? share : 0)) / most}%`;
+    button.children[2].textContent = index;
+    button.setAttribute('aria-checked', String(index === stream));
+    button.setAttribute('aria-label', `stream ${index}, the difference is ${share.toFixed(2)} lengths`);
+    button.tabIndex = index === stream ? 0 : -1;
+  });
+}
+
+function drawSum() {
+  const strength = Number(exact.value);
+  const usable = exact.value !== '' && Math.abs(strength) <= 1000;
+  const empty = lengths && !(lengths.length[stream] > 0);
+  add.disabled = !lengths || !usable || empty || facts.steers.length >= facts.most;
+  const sum = find('.ts-steer-sum');
+  if (!lengths) sum.textContent = '';
+  else if (empty) sum.textContent = `In stream ${stream} the two vectors are equal: adding their difference changes nothing.`;
+  else if (!usable) sum.textContent = 'The strength has to be a number from −1000 to 1000.';
+  else if (facts.steers.length >= facts.most) sum.textContent = `${facts.most} steerings are in force: take one back first.`;
+  else {
+    sum.textContent = `Adds ${signed(strength)} × ${relative(stream).toFixed(2)} = ` +
+      `${signed(Number((strength * relative(stream)).toFixed(2)))} usual lengths to stream ${stream}.`;
+  }
+}
+
+function setStrength(value) {
+  exact.value = value;
+  slide.value = value;
+}
+
+function drawStart() {
+  const kept = start.selectedIndex;
+  start.replaceChildren(new Option(`“${facts.at}” (${facts.start}) on`, facts.start), new Option('the first token on', 0));
+  start.selectedIndex = Math.max(0, kept);
+}
+
+// --- what is in force ------------------------------------------------------------------------------------------------
+function makeRow() {
+  const row = document.createElement('div');
+  row.className = 'ts-steer-row';
+  const [words, range, number, remove] = [['span', 'ts-steer-words'], ['input', 'ts-steer-slide'], ['input', 'ts-steer-number'], ['button', 'ts-chip']]
+    .map(([name, className]) => Object.assign(document.createElement(name), { className }));
+  Object.assign(range, { type: 'range', min: -4, max: 4, step: 0.1 });
+  Object.assign(number, { type: 'number', min: -1000, max: 1000, step: 0.1 });
+  Object.assign(remove, { type: 'button', textContent: 'take back' });
+  const index = () => [...list.children].indexOf(row);
+  const strengthen = (value) => tokenscope.act('strengthen', { index: index(), strength: value });
+  range.addEventListener('input', () => {
+    number.value = range.value;
+    strengthen(Number(range.value));
+  });
+  number.addEventListener('change', () => {
+    if (number.value !== '') strengthen(Number(number.value));
+  });
+  remove.addEventListener('click', () => tokenscope.act('unsteer', { index: index() }));
+  row.append(words, range, number, remove);
+  return row;
+}
+
+function drawSteers() {
+  const { steers } = facts;
+  find('.ts-steer-none').hidden = steers.length > 0;
+  while (list.children.length > steers.length) list.lastElementChild.remove();
+  while (list.children.length < steers.length) list.append(makeRow());
+  steers.forEach(({ layer, strength, start: from, name, about }, index) => {
+    const [words, range, number, remove] = list.children[index].children;
+    words.textContent = `stream ${layer}, ${from ? `from position ${from} on` : 'everywhere'}: ${name}`;
+    words.title = about;
+    // A slider under the finger is ahead of the answers.
+    if (document.activeElement !== range) range.value = strength;
+    if (document.activeElement !== number && document.activeElement !== range) number.value = strength;
+    range.setAttribute('aria-label', `strength of ${name}`);
+    number.setAttribute('aria-label', `strength of ${name} as a number`);
+    remove.setAttribute('aria-label', `take ${name} back`);
+  });
+}
+
+function draw() {
+  if (!props.value) return;
+  facts = props.value;
+  lengths = facts.lengths && { length: tokenscope.decode(facts.lengths.length), usual: tokenscope.decode(facts.lengths.usual) };
+  const missing = find('.ts-unavailable');
+  missing.hidden = !facts.unavailable;
+  missing.textContent = facts.unavailable;
+  find('.ts-steer-form').hidden = Boolean(facts.unavailable);
+  drawExamples();
+  drawSide('plus');
+  drawSide('minus');
+  drawStreams();
+  drawStart();
+  drawSum();
+  drawSteers();
+}
+
+function chooseStream(index) {
+  stream = Math.min(lengths.length.length - 1, Math.max(0, index));
+  drawStreams();
+  drawSum();
+}
+
+for (const side of ['plus', 'minus']) {
+  inputOf(side).addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(sendTyped, PAUSE);
+  });
+  inputOf(side).addEventListener('change', sendTyped);
+  sides[side].querySelector('.ts-steer-tokens').addEventListener('click', (event) => {
+    const button = event.target.closest('button');
+    if (button) send({ [`${side}_position`]: Number(button.dataset.position) });
+  });
+}
+streams.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (button) chooseStream([...streams.children].indexOf(button));
+});
+streams.addEventListener('keydown', (event) => {
+  const move = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+  if (!move) return;
+  event.preventDefault();
+  event.stopPropagation(); // the arrow keys step elsewhere
+  chooseStream(stream + move);
+  streams.children[stream].focus();
+});
+slide.addEventListener('input', () => {
+  exact.value = slide.value;
+  drawSum();
+});
+exact.addEventListener('input', () => {
+  slide.value = exact.value;
+  drawSum();
+});
+add.addEventListener('click', () => {
+  sendTyped();
+  tokenscope.act('steer', { layer: stream, strength: Number(exact.value), start: Number(start.value) });
+});
+watch('value', draw);
+draw();

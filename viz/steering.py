@@ -1,0 +1,89 @@
+"""What is added to a stream, in words and numbers: the steerings of a moment, and the draft of the next one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from model_runtime.moment import Steer
+from model_runtime.records import Floats
+from viz.labels import quoted, shorten
+from viz.payload import pack
+
+_NAMED: Final = 24  # characters of each side's name
+_SPACE: Final = "·"
+
+
+def side_names(plus: Sequence[str], minus: Sequence[str]) -> tuple[str, str]:
+    """Names both sides of a steering by what differs between their texts, where that leaves something of each.
+
+    Args:
+        plus: The visible labels of the tokens of the text that is added.
+        minus: Those of the text that is taken off.
+    """
+    shorter = min(len(plus), len(minus))
+    begin = 0
+    while begin < shorter and plus[begin] == minus[begin]:
+        begin += 1
+    end = 0
+    while end < shorter - begin and plus[-1 - end] == minus[-1 - end]:
+        end += 1
+    if begin + end >= shorter:
+        begin = end = 0
+    named = ("".join(side[begin : len(side) - end]).strip(_SPACE) for side in (plus, minus))
+    first, second = (quoted(name, _NAMED) for name in named)
+    return first, second
+
+
+def steers_payload(steers: Sequence[Steer], labels: Callable[[tuple[int, ...]], list[str]]) -> list[dict[str, Any]]:
+    """Returns what the page says about each steering of a moment, in their order.
+
+    Args:
+        steers: The steerings.
+        labels: Gives the visible labels of token ids.
+
+    Returns:
+        For each its numbers, `name`, “France” less “Japan”, and `about`, both texts with the tokens whose vectors are
+        taken.
+    """
+    return [_steer_payload(steer, labels(steer.plus[0]), labels(steer.minus[0])) for steer in steers]
+
+
+def _steer_payload(steer: Steer, plus: list[str], minus: list[str]) -> dict[str, Any]:
+    first, second = side_names(plus, minus)
+    sides = ((plus, steer.plus[1]), (minus, steer.minus[1]))
+    told = (f"{quoted(''.join(side), 80)} at {quoted(side[place])} ({place})" for side, place in sides)
+    return {
+        "layer": steer.layer,
+        "strength": steer.strength,
+        "start": steer.start,
+        "name": f"{first} \u2212 {second}",
+        "about": " minus ".join(told),
+    }
+
+
+def side_payload(text: str, labels: Sequence[str], position: int, error: str = "") -> dict[str, Any]:
+    """Returns one text of a draft: its tokens and which of them is chosen, or why it cannot be read."""
+    return {"text": text, "tokens": list(labels), "position": position, "error": error}
+
+
+def lengths_payload(plus: Floats, minus: Floats) -> dict[str, Any]:
+    """Returns how long the difference of two tokens' vectors is in each stream, and how long they are themselves.
+
+    Args:
+        plus: [stream, width] the vectors of the token that is added.
+        minus: [stream, width] those of the token that is taken off.
+
+    Returns:
+        `length` [stream] of the difference, and `usual` [stream], the mean length of the two vectors: what the length
+        of the difference is to be judged by.
+    """
+    usual = (np.linalg.norm(plus, axis=1) + np.linalg.norm(minus, axis=1)) / 2
+    return {"length": pack(np.linalg.norm(plus - minus, axis=1)), "usual": pack(usual)}
+
+
+def described(steer: Steer, name: str) -> str:
+    """Says in a few words what is added: how many times which difference, to which stream, from where on."""
+    strength = shorten(f"{steer.strength:g}".replace("-", "\u2212"), 12)
+    where = "everywhere" if steer.start == 0 else f"from position {steer.start} on"
+    return f"{strength} \u00d7 ({name}) is added to stream {steer.layer} {where}."
