@@ -8,13 +8,13 @@ from transformers import PreTrainedModel
 from model_runtime import anatomy as parts
 from model_runtime import selfcheck
 from model_runtime.ablation_check import prove_ablation
-from model_runtime.contribution_check import has_midpoints, prove_middle
+from model_runtime.contribution_check import take_apart
 from model_runtime.engine import Engine
+from model_runtime.output_map import OutputMap
 from model_runtime.recorder import NAME, Recorder
 from model_runtime.records import ModelCard, Proof
 from model_runtime.unembedding import Unembedding
 from model_runtime.vocabulary import Vocabulary
-from model_runtime.writers import find_writers
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Installation:
 
     Attributes:
         engine: The model with its recorder.
+        output: The way from the final stream to the logits, None where it cannot be split.
         context: The most tokens that fit.
         proofs: What was checked.
         off: Features that are switched off, each with the reason.
     """
 
     engine: Engine
+    output: OutputMap | None
     context: int
     proofs: tuple[Proof, ...]
     off: dict[str, str]
@@ -64,27 +66,8 @@ def install(model: PreTrainedModel) -> Installation:
     engine.keep_streams = "hidden" not in off
     engine.keep_logits = "lens" in off
     engine.cached = proofs[1].passed
-    proofs = (*proofs, *_take_apart(engine, stock.ids, off))
-    return Installation(engine, context, proofs, off)
-
-
-def _take_apart(engine: Engine, ids: torch.Tensor, off: dict[str, str]) -> tuple[Proof, ...]:
-    """Finds what the blocks' parts write, proves it, and says in `off` what cannot be had."""
-    if not engine.keep_streams:
-        off["middle"] = off["hidden"]
-        return ()
-    engine.writers = find_writers(engine.model, engine.anatomy.layers, engine.recorder, ids)
-    if not has_midpoints(engine):
-        off["middle"] = "There is no point between attention and MLP: " + (
-            "a block does not split into the two" if None in engine.writers else "both read the same stream"
-        )
-        return ()
-    engine.keep_middle()
-    proof = prove_middle(engine)
-    if not proof.passed:
-        engine.middle = False
-        off["middle"] = f"{proof.name}: {proof.detail}"
-    return (proof,)
+    apart, output = take_apart(engine, stock.ids, off)
+    return Installation(engine, output, context, (*proofs, *apart), off)
 
 
 def card_of(installation: Installation, vocabulary: Vocabulary, name: str, revision: str) -> ModelCard:

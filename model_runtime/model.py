@@ -15,6 +15,7 @@ from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, Out
 from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
 from model_runtime.moment import Ablate, Decoding, Intervention, Moment, Steer
+from model_runtime.part_questions import PartQuestions
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
 from model_runtime.shelf import Shelf
@@ -23,9 +24,10 @@ from model_runtime.stream_questions import StreamQuestions
 from model_runtime.vocabulary import Tokenizer, Vocabulary
 
 GIGABYTE = 2**30
+PLURAL = ("contributions", "heads", "neurons")  # among the features that can be switched off
 
 
-class Model(HeadQuestions, StreamQuestions):
+class Model(HeadQuestions, StreamQuestions, PartQuestions):
     """A causal language model that answers questions about every step it takes.
 
     Nothing that matters is kept here: every answer follows from the moment that is given. All methods may be called
@@ -61,6 +63,7 @@ class Model(HeadQuestions, StreamQuestions):
         self._ablation = Ablation(self._engine, self._vocabulary, self._card.context)
         self._steering = Steering(self._engine)
         self._random_runs = {}
+        self._output, self._replayed = installation.output, None
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
 
@@ -301,4 +304,5 @@ class Model(HeadQuestions, StreamQuestions):
         if feature == "ablation":  # which rests on it, and is not even tried without
             self._require("attention")
         if feature in self._off:
-            raise FeatureUnavailable(f"The {feature} of this model is switched off. {self._off[feature]}.")
+            verb = "are" if feature in PLURAL else "is"
+            raise FeatureUnavailable(f"The {feature} of this model {verb} switched off. {self._off[feature]}.")

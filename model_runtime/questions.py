@@ -6,10 +6,16 @@ from contextlib import AbstractContextManager
 from model_runtime.ablation import Ablation
 from model_runtime.edits import Changes
 from model_runtime.engine import Engine
+from model_runtime.errors import InputError
 from model_runtime.moment import Intervention, Moment
+from model_runtime.part_records import Question
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, ModelCard, TokenTable
+from model_runtime.steering import Steering
 from model_runtime.vocabulary import Vocabulary
+
+# Which number is asked about: the first choice's logit, that of an id, or the first id's less the second's.
+Target = int | tuple[int, int] | None
 
 
 class Questions:
@@ -20,6 +26,7 @@ class Questions:
     _card: ModelCard
     _lock: AbstractContextManager[object]
     _ablation: Ablation
+    _steering: Steering
 
     def attention(self, moment: Moment, layer: int, head: int) -> AttentionMap:
         """What one head looks at, from every position."""
@@ -37,11 +44,35 @@ class Questions:
         """One token as text."""
         raise NotImplementedError
 
+    def _question(self, moment: Moment, position: int, target: Target, centred: bool = False) -> Question:
+        """Which number is asked about.
+
+        Raises:
+            OutOfRange: There is no such position or id.
+            InputError: A pair of equal ids, or a pair and the mean at once.
+        """
+        position = self._position(moment, position)
+        if isinstance(target, tuple):
+            first, second = target
+            if first == second:
+                raise InputError(
+                    f"The token {self.text(first)!r} is compared with itself. Choose two different tokens."
+                )
+            if centred:
+                raise InputError("A difference of two tokens has no mean to take off. Choose one of the two ways.")
+            return Question(position, first, self.text(first), second, self.text(second))
+        if target is None:
+            target = int(self.distribution(moment, position, top=1).ids[0])
+        return Question(position, target, self.text(target), centred=centred)
+
     def _changes(self, interventions: Sequence[Intervention]) -> Changes:
         """What a moment's interventions do in a run of the model. The caller holds the lock."""
         raise NotImplementedError
 
     def _recording(self, moment: Moment) -> Recording:
+        raise NotImplementedError
+
+    def _check(self, moment: Moment) -> None:
         raise NotImplementedError
 
     def _position(self, moment: Moment, position: int) -> int:

@@ -19,6 +19,7 @@ from model_runtime.recorder import Recorder, Tape, first_tensor
 # The largest difference allowed between what the parts sum to and what the block added, as a share of the latter.
 # 16-bit models round the stream at every addition.
 BOUNDS = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 4e-2}
+ONE = 5e-3  # how near to 1 a block's scale is 1: no model is known that multiplies by so little, and 16 bits round
 ROUNDINGS = 4  # of the stream itself, which the difference of two streams inherits
 
 
@@ -125,7 +126,7 @@ def _watch(
     def entered(depth: int) -> Any:
         def note(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             given = next((one for one in (*args, *kwargs.values()) if isinstance(one, torch.Tensor)), None)
-            matters = given is not None and (_is_matrix(module) or given.numel() == tape.streams[-1].numel())
+            matters = given is not None and (is_matrix(module) or given.numel() == tape.streams[-1].numel())
             running.append(_Call(module, depth, given.clone() if given is not None and matters else None))
 
         return note
@@ -195,7 +196,7 @@ def _best(candidates: list[_Call], before: torch.Tensor, after: torch.Tensor) ->
         for written in group:
             both = sum((outputs[id(call)] for call in written), torch.zeros_like(change))
             scale = float((change * both).sum() / (both * both).sum().clamp(min=1e-30))
-            scale = 1.0 if abs(scale - 1) < bound else scale
+            scale = 1.0 if abs(scale - 1) < min(bound, ONE) else scale
             excess = float(((both * scale - change).abs().amax(1) / allowed).max())
             if excess < best[0]:
                 best = excess, written, scale
@@ -236,35 +237,43 @@ def _writer(call: _Call, calls: list[_Call]) -> Writer:
         (one.module, one.given.reshape(written.shape))
         for one in calls
         if one.returned is not None and torch.equal(one.returned, written)
-        if one.given is not None and one.given.numel() == written.numel() and not _is_matrix(one.module)
+        if one.given is not None and one.given.numel() == written.numel() and not is_matrix(one.module)
     ]
     for norm, result in norms:
         for one in calls:
-            if _is_matrix(one.module) and one.returned is not None and torch.equal(one.returned, result):
-                projection = _projection(one)
+            if is_matrix(one.module) and one.returned is not None and torch.equal(one.returned, result):
+                assert one.given is not None  # what goes into a matrix is kept
+                projection = projection_of(one.module, one.given, one.returned)
                 if projection is not None:
                     return Writer(call.module, projection, norm)
     return Writer(call.module, None, None)
 
 
-def _projection(call: _Call) -> Projection | None:
-    """The linear map of a call, None where its weight times its input (and its bias) is not what it returned."""
-    weight, bias = call.module.weight, getattr(call.module, "bias", None)
-    assert isinstance(weight, torch.Tensor)  # a matrix, as the caller saw
-    assert call.given is not None  # what goes into a matrix is kept
-    if not weight.is_floating_point() or weight.is_meta:
+def projection_of(module: nn.Module, given: torch.Tensor, returned: torch.Tensor) -> Projection | None:
+    """The linear map of a module, None where its weight times its input (and its bias) is not what it returned.
+
+    Args:
+        module: Any module.
+        given: [..., in] what it was called with.
+        returned: [..., out] what came of it.
+    """
+    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+    if not isinstance(weight, torch.Tensor) or not is_matrix(module) or not weight.is_floating_point():
         return None
-    given, returned = call.given.reshape(-1, call.given.shape[-1]).float(), _written(call).float()
-    rest = returned if bias is None else returned - bias.float()
-    bound = BOUNDS.get(call.given.dtype, BOUNDS[torch.bfloat16]) * float(returned.abs().max())
+    if weight.is_meta:  # it waits on a disk
+        return None
+    rows, rest = given.reshape(-1, given.shape[-1]).float(), returned.reshape(-1, returned.shape[-1]).float()
+    bound = BOUNDS.get(given.dtype, BOUNDS[torch.bfloat16]) * float(rest.abs().max())
+    rest = rest if bias is None else rest - bias.float()
     for transposed in (False, True):
-        matrix = weight.float().T if transposed else weight.float()  # [out, in]
-        if matrix.shape == (rest.shape[1], given.shape[1]) and (given @ matrix.T - rest).abs().max() <= bound:
-            return Projection(call.module, transposed)
+        matrix = weight.T if transposed else weight  # [out, in]
+        if matrix.shape == (rest.shape[1], rows.shape[1]) and (rows @ matrix.float().T - rest).abs().max() <= bound:
+            return Projection(module, transposed)
     return None
 
 
-def _is_matrix(module: nn.Module) -> bool:
+def is_matrix(module: nn.Module) -> bool:
+    """Whether it has two-dimensional weights."""
     return getattr(getattr(module, "weight", None), "ndim", 0) == 2
 
 
