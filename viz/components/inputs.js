@@ -10,7 +10,7 @@ const wrong = find('.ts-form-error');
 const LEAST = 1e-3; // a scale for smaller values would make rounding look like effects
 const METHODS = {
   gradient: ['gradient × input', 'The gradient of the number by each token’s embedding, times the embedding (Shrikumar et al., 2016). ' +
-    'Local: it knows the slope at this text only.'],
+    'Local: it knows the slope at this text only, and nothing makes the scores add up.'],
   integrated: ['integrated gradients', 'The same gradients, averaged over the way from the baseline to the text (Sundararajan et al., 2017). ' +
     'The more steps, the closer they sum to the change.'],
   'leave-one-out': ['leave one out', 'How much the number falls when the token is taken away and the others close up (Li et al., 2016: ' +
@@ -44,7 +44,7 @@ function subject() {
 function drawTold() {
   const told = find('.ts-told');
   if (!shown) {
-    told.textContent = 'Nothing is known yet for this method: press run. It can be cancelled.';
+    told.textContent = 'Nothing is known yet by this method: press run. It can be cancelled.';
     return;
   }
   const stale = isFresh(shown) ? '' : ' This is about an earlier text or question: run it again.';

@@ -118,9 +118,10 @@ function drawMap() {
   const { streams, labels, start, cursor, edges } = payload;
   map.draw({ points: arrays.points, streams, labels, start, cursor, edges }, mapStream);
   const [one, two] = payload.explained.map((share) => tokenscope.percent(share));
+  const ring = start === 0 ? 'The ring is the first token, which the axes were found without. ' : '';
   at('.ts-axes').textContent = payload.explained[0] > 0
     ? `Across: ${one} of the variance of ${tokenscope.whole(payload.fitted)} vectors; up: ${two}. Each vector is divided by its length. ` +
-      'The ring is the first token, which the axes were found without. The line is the way of the cursor’s token.'
+      `${ring}The line is the way of the cursor’s token.`
     : 'Too few tokens for a map: it needs three vectors besides the first token’s. Take a step.';
 }
 
@@ -134,7 +135,7 @@ const own = tokenscope.tokenGrid(at('.ts-own-grid'), {
   describe: (row, column) => [`${named(payload.cursor)}: stream ${row} and stream ${column}`, told(arrays.alike[row * payload.streams + column])],
 });
 const together = tokenscope.tokenGrid(at('.ts-pairs-grid'), {
-  limits: { widest: 22, narrowest: 9, highest: 22, height: 600 },
+  limits: { widest: 17, narrowest: 9, highest: 17, height: 560 },
   onPick: (row) => tokenscope.act('cursor', { position: payload.first + row }),
   describe: (row, column) => [`${named(payload.first + row)} and ${named(payload.first + column)}`, told(arrays[pairs][row * payload.count + column])],
 });

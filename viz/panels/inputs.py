@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 METHODS: Final = ("gradient", "integrated", "leave-one-out")
 STEPS: Final = (32, 16, 64, 128)
-# Parameters times tokens up to which one gradient takes some 30 ms on two cores: then it is drawn without being asked.
-QUICK: Final = 2**28
+# Parameters times tokens up to which a gradient takes less than 30 ms on one core; it is drawn without being asked.
+QUICK: Final = 2**27
 
 
 def build() -> InputsView:
