@@ -1,101 +1,99 @@
-"""The logit lens as a heatmap: streams upwards, tokens across, the predicted token written in each cell."""
+"""The logit lens as a grid: a row for each stream and each midpoint, a column for each token, a word in each cell."""
 
+import math
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_runtime.lens_records import LensGrid
-from viz.labels import plotly_text, visible
+from viz.labels import visible
 from viz.payload import pack
 from viz.window import Window
 
 LensColour = Literal["probability", "rank", "entropy", "divergence"]
 LENS_COLOURS: Final[tuple[LensColour, ...]] = get_args(LensColour)
-_CELL_CHARACTERS = 8
 
 
-def lens_figure(lens: LensGrid, labels: list[str], window: Window, cursor: int) -> dict[str, Any]:
-    """Draws the top token of every stream inside a window of tokens, coloured by its probability.
+def lens_payload(lens: LensGrid, labels: list[str], window: Window, cursor: int, vocabulary: int) -> dict[str, Any]:
+    """Turns the lens into the grid that `LensView` draws.
 
     Args:
-        lens: The grid.
+        lens: The grid. Its midpoints are rows of their own where it has them.
         labels: [token] visible labels of the whole text.
         window: The tokens to draw.
         cursor: The token whose column is marked.
+        vocabulary: How many tokens have a probability.
 
     Returns:
-        A plotly figure without colours, which the page adds. Row 0, the embedding, lies at the bottom, the output on
-        top.
+        Rows in the order of the computation, each with its name and its half step: stream k is 2k, the midpoint of
+        block k is 2k + 1. `most` is what the scale of the divergence ends with, in nats. `first_lead` and `settled`
+        are half steps, too.
     """
     part = slice(window.start, window.stop)
-    shown = np.unique(lens.ids[:, part]).tolist()
-    written = {token: plotly_text(visible(lens.vocabulary[token]), _CELL_CHARACTERS) for token in shown}
-    streams = lens.ids.shape[0]
-    column = cursor - window.start
+    readings = row_readings(lens.ids.shape[0], lens.middle is not None)
+    ids = _rows(lens, "ids")[:, part]
+    targets = lens.target_ids[part]
+    columns = ("probability", "target_rank", "target_probability", "entropy", "divergence")
     return {
-        "data": [
-            {
-                "type": "heatmap",
-                "z": pack(np.ascontiguousarray(lens.probability[:, part])),
-                "zmin": 0.0,
-                "zmax": 1.0,
-                "text": [[written[int(token)] for token in row] for row in lens.ids[:, part]],
-                "texttemplate": "%{text}",
-                "hoverinfo": "none",
-                "showscale": False,
-                "xgap": 1,
-                "ygap": 1,
-                "meta": {"scale": "sequential"},
-            }
-        ],
-        "layout": {
-            "xaxis": {
-                "tickmode": "array",
-                "tickvals": list(range(window.size)),
-                "ticktext": [plotly_text(label, _CELL_CHARACTERS) for label in labels[part]],
-                "range": [-0.5, window.size - 0.5],
-                "side": "bottom",
-                "tickangle": 0,
-                "showgrid": False,
-                "zeroline": False,
-            },
-            "yaxis": {"range": [-0.5, streams - 0.5], "showticklabels": False, "showgrid": False, "zeroline": False},
-            "shapes": [
-                {
-                    "type": "rect",
-                    "x0": column - 0.5,
-                    "x1": column + 0.5,
-                    "y0": -0.5,
-                    "y1": streams - 0.5,
-                    "line": {"width": 2},
-                    "name": "cursor",
-                }
-            ],
-        },
-    }
-
-
-def lens_payload(lens: LensGrid, labels: list[str], window: Window, cursor: int) -> dict[str, Any]:
-    """Turns the grid into the payload of `LensView`: the figure, and the numbers that hovering a cell shows."""
-    part = slice(window.start, window.stop)
-    used = np.unique(np.concatenate([lens.ids[:, part].ravel(), lens.target_ids[part]]))
-    return {
-        "figure": lens_figure(lens, labels, window, cursor),
         "labels": labels[part],
         "start": window.start,
+        "total": window.total,
         "cursor": cursor,
-        "rows": stream_names(lens.ids.shape[0]),
-        "ids": pack(np.ascontiguousarray(lens.ids[:, part])),
-        "probability": pack(np.ascontiguousarray(lens.probability[:, part])),
-        "target_ids": pack(np.ascontiguousarray(lens.target_ids[part])),
-        "target_rank": pack(np.ascontiguousarray(lens.target_rank[:, part])),
-        "target_probability": pack(np.ascontiguousarray(lens.target_probability[:, part])),
-        "vocabulary": {str(int(token)): visible(lens.vocabulary[int(token)]) for token in used},
+        "readings": readings,
+        "rows": [row_name(reading, lens.ids.shape[0]) for reading in readings],
+        "ids": pack(ids),
+        **{name: pack(_rows(lens, name)[:, part]) for name in columns},
+        "target_ids": pack(targets),
+        "first_lead": pack(2 * lens.first_lead[part]),
+        "settled": pack(2 * lens.settled[part]),
+        "words": {str(token): visible(lens.vocabulary[token]) for token in np.unique(np.append(ids, targets)).tolist()},
+        "vocabulary": vocabulary,
+        "most": _round_up(float(np.nanmax(_rows(lens, "divergence")))),
         "shown": window.describe(),
     }
 
 
 def stream_names(streams: int) -> list[str]:
-    """Returns what each row is called, from the embedding to the output."""
-    last = streams - 1
-    return ["0 embedding", *(f"{stream} after block {stream - 1}" for stream in range(1, last)), f"{last} output"]
+    """What the rows of all streams are called, from the embedding to the output."""
+    return [row_name(2 * stream, streams) for stream in range(streams)]
+
+
+def row_readings(streams: int, middle: bool) -> list[int]:
+    """The half steps that a lens of so many streams has a row for, from the embedding to the output."""
+    return list(range(0, 2 * streams - 1, 1 if middle else 2))
+
+
+def nearest_reading(reading: int, streams: int, middle: bool) -> int:
+    """The row that is shown for a half step: itself, or the next stream where midpoints are not shown."""
+    reading = min(reading, 2 * (streams - 1))
+    return reading if middle or reading % 2 == 0 else reading + 1
+
+
+def row_name(reading: int, streams: int) -> str:
+    """What the row of a half step is called."""
+    stream, middle = divmod(reading, 2)
+    if middle:
+        return f"after attention {stream}"
+    if stream == 0:
+        return "0 embedding"
+    return f"{stream} output" if stream == streams - 1 else f"{stream} after block {stream - 1}"
+
+
+def _rows(lens: LensGrid, name: str) -> NDArray[Any]:
+    """One [row, token] array of the lens, its midpoints between its streams."""
+    streams: NDArray[Any] = getattr(lens, name)
+    if lens.middle is None:
+        return streams
+    between: NDArray[Any] = getattr(lens.middle, name)
+    rows = np.empty((len(streams) + len(between), *streams.shape[1:]), streams.dtype)
+    rows[::2], rows[1::2] = streams, between
+    return rows
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 5, 10, 20, 50, ...: an end for a scale that changes seldom."""
+    if not value > 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)

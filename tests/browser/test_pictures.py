@@ -49,17 +49,6 @@ def test_a_click_on_the_heatmap_moves_the_cursor(page: Page) -> None:
     expect(page.locator("#token-strip .ts-cursor")).to_have_attribute("data-position", "1")
 
 
-def test_the_lens_follows_the_cursor(page: Page) -> None:
-    open_tab(page, "Logit lens")
-    page.wait_for_selector("#lens .ts-figure[data-drawn]")
-    expect(page.locator("#lens .ts-rows")).to_contain_text("output")
-    before = page.get_attribute("#lens .ts-figure", "data-drawn")
-    step(page)
-    page.wait_for_function("before => document.querySelector('#lens .ts-figure').dataset.drawn !== before", arg=before)
-    cells = page.evaluate("() => document.querySelector('#lens .ts-figure').data[0].text.at(-1).length")
-    assert cells == count(page)
-
-
 def test_shading(page: Page) -> None:
     for shade in ("surprisal", "entropy", "attention"):
         page.select_option("#token-strip select", shade)
@@ -104,7 +93,7 @@ def test_hostile_text_is_only_text(page: Page) -> None:
     ticks = page.locator("#attention-map .ts-figure[data-drawn] .xtick text")
     expect(ticks).to_have_count(min(32, count(page)))
     open_tab(page, "Logit lens")
-    page.wait_for_selector("#lens .ts-figure[data-drawn]")
+    page.wait_for_selector("#lens .ts-lens-grid[data-drawn]")
     step(page)
     assert page.locator(".gradio-container img[src='x']").count() == 0
     assert alerts == []

@@ -3,7 +3,6 @@
 import numpy as np
 
 from model_runtime.head_records import AblationScan, HeadMosaic, HeadPairs, HeadRanking
-from model_runtime.lens_records import LensGrid
 from model_runtime.records import AttentionMap, Distribution, FilterStage, TokenTable
 
 TEXT = ("<s>", " The", " cat", "\n", "</script>", " sat")
@@ -51,26 +50,6 @@ def attention(count: int = 6) -> AttentionMap:
     weights = np.random.default_rng(0).random((count, count)).astype(np.float32) * visible
     weights /= weights.sum(axis=1, keepdims=True)
     return AttentionMap(3, 5, 2, weights, visible, np.zeros(count, np.float32), 4, "bfloat16")
-
-
-def lens(streams: int = 4, count: int = 6) -> LensGrid:
-    random = np.random.default_rng(1)
-    ids = random.integers(0, 9, (streams, count))
-    probability = random.random((streams, count)).astype(np.float32)
-    return LensGrid(
-        ids=ids,
-        probability=probability,
-        top_ids=ids[..., None].copy(),
-        top_probability=probability[..., None].copy(),
-        target_ids=ids[-1].copy(),
-        target_rank=random.integers(0, 9, (streams, count)),
-        target_probability=probability.copy(),
-        entropy=probability.copy(),
-        divergence=probability.copy(),
-        first_lead=np.full(count, streams - 1),
-        settled=np.full(count, streams - 1),
-        vocabulary={index: f"<{index}>" for index in range(9)},
-    )
 
 
 def key_value_heads() -> np.ndarray:

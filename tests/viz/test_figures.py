@@ -8,7 +8,6 @@ from hypothesis.extra import numpy as arrays
 
 from tests.viz import records_by_hand as records
 from viz.attention_map import attention_figure, attention_measure, attention_payload, looks_at_payload
-from viz.lens_grid import lens_payload, stream_names
 from viz.next_token import next_token_chart
 from viz.payload import pack, unpack
 from viz.token_strip import SHADES, labels_of, token_strip
@@ -124,22 +123,7 @@ class TestAttention:
         assert axis["tickvals"] == [0, 1, 2, 3, 4, 5]
 
 
-class TestLens:
-    def test_numbers_and_words_are_the_records(self) -> None:
-        record = records.lens()
-        payload = lens_payload(record, LABELS, Window(2, 6, 6), 5)
-        trace = payload["figure"]["data"][0]
-        assert np.array_equal(unpack(trace["z"]), record.probability[:, 2:])
-        assert np.array_equal(unpack(payload["target_rank"]), record.target_rank[:, 2:])
-        assert trace["text"][0][0] == f"&lt;{record.ids[0, 2]}&gt;"
-        assert payload["vocabulary"][str(record.ids[3, 5])] == f"<{record.ids[3, 5]}>"
-
-    def test_row_names(self) -> None:
-        assert stream_names(4) == ["0 embedding", "1 after block 0", "2 after block 1", "3 output"]
-
-
 def test_payloads_are_json() -> None:
-    json.dumps(lens_payload(records.lens(), LABELS, WHOLE, 5))
     json.dumps(attention_payload(records.attention(), UNITS, WHOLE, 5))
     json.dumps(next_token_chart(records.distribution(), "x", greedy=True))
     json.dumps(token_strip(records.tokens(), LABELS, 0, "surprisal", 100), allow_nan=False)

@@ -1,78 +1,206 @@
-// The logit lens: cells of a fixed width that scroll sideways under row names that stay.
+// The logit lens: the grid of all rows and tokens, the selected cell in full, and tokens followed through the rows.
 const { tokenscope } = window;
-const host = element.querySelector('.ts-figure');
-const scroll = element.querySelector('.ts-scroll');
-const rows = element.querySelector('.ts-rows');
-const CELL = { width: 68, height: 34, foot: 30 };
+const find = (selector) => element.querySelector(selector);
+const choices = { colour: find('.ts-colour'), middle: find('.ts-midpoints'), window: find('.ts-window'), reading: find('.ts-reading') };
+const rows = find('.ts-lens-rows');
+const list = find('.ts-follow-list');
+const form = find('.ts-follow-form');
+const ARRAYS = ['ids', 'probability', 'target_ids', 'target_rank', 'target_probability', 'entropy', 'divergence', 'first_lead', 'settled'];
 let payload = null;
 let arrays = null;
 
-function sizeOf() {
-  return {
-    width: Math.max(payload.labels.length * CELL.width, 68),
-    height: payload.rows.length * CELL.height + CELL.foot,
-    margin: { l: 0, r: 0, t: 0, b: CELL.foot },
-  };
-}
-
-function hover(point, event) {
-  const cell = point.y * payload.labels.length + point.x;
-  const word = (id) => `“${payload.vocabulary[id]}”`;
-  const target = arrays.target_ids[point.x];
-  tokenscope.showTip(event.clientX, event.clientY, [
-    `${payload.rows[point.y]}, at “${payload.labels[point.x]}” (${payload.start + point.x})`,
-    `predicts ${word(arrays.ids[cell])} with ${tokenscope.percent(arrays.probability[cell])}`,
-    `final choice ${word(target)}: rank ${arrays.target_rank[cell] + 1}, ` +
-      `${tokenscope.percent(arrays.target_probability[cell])}`,
-  ]);
-}
-
-const figure = tokenscope.figure(host, {
-  sizeOf,
-  onPick: (point) => tokenscope.act('cursor', { position: payload.start + point.x }),
-  onHover: hover,
+const grid = tokenscope.lensGrid(find('.ts-lens-grid'), {
+  onPick: (reading, position) => tokenscope.act('reading', { reading, position }),
 });
+const charts = Object.fromEntries([...element.querySelectorAll('.ts-curves')].map((host) => {
+  const { name } = host.dataset;
+  return [name, tokenscope.lensCurves(host, { name, onPick: (reading) => tokenscope.act('reading', { reading }) })];
+}));
 
-function drawRows() {
-  rows.style.paddingBottom = `${CELL.foot}px`;
-  rows.replaceChildren(...[...payload.rows].reverse().map((name) => {
-    const row = document.createElement('div');
-    row.style.height = `${CELL.height}px`;
-    row.textContent = name;
-    return row;
-  }));
+// How a number finds its place on the scale, and what stands at the scale's ends and in its middle.
+function scaleOf() {
+  const nats = Math.log(payload.vocabulary);
+  const number = (value) => String(Number(value.toFixed(2)));
+  return {
+    probability: { values: arrays.probability, place: (share) => share, legend: ['probability 0', '0.5', '1'] },
+    rank: {
+      values: arrays.target_rank,
+      place: (rank) => 1 - Math.log(rank + 1) / nats,
+      legend: [`rank ${tokenscope.whole(payload.vocabulary)}`, tokenscope.whole(Math.sqrt(payload.vocabulary)), '1'],
+    },
+    entropy: {
+      values: arrays.entropy,
+      place: (value) => value / nats,
+      legend: ['0 nats', number(nats / 2), number(nats)],
+    },
+    divergence: {
+      values: arrays.divergence,
+      place: (value) => value / payload.most,
+      legend: ['0 nats, as the output', number(payload.most / 2), number(payload.most)],
+    },
+  }[payload.colour];
 }
 
-function keepInSight() {
-  const left = (payload.cursor - payload.start) * CELL.width;
-  if (left < scroll.scrollLeft || left + CELL.width > scroll.scrollLeft + scroll.clientWidth) {
-    scroll.scrollLeft = left + 2 * CELL.width - scroll.clientWidth;
+function drawLegend() {
+  const [low, middle, high] = scaleOf().legend;
+  find('.ts-low').textContent = low;
+  find('.ts-middle').textContent = middle;
+  find('.ts-high').textContent = high;
+  find('.ts-ramp').style.backgroundImage = tokenscope.gradient('sequential');
+}
+
+// --- the selected cell -------------------------------------------------------------------------------------------------
+function make(name, className, parent) {
+  const node = document.createElement(name);
+  node.className = className;
+  parent.append(node);
+  return node;
+}
+
+function makeRow(name) {
+  const row = document.createElement(name);
+  row.className = 'ts-lens-row';
+  make('span', 'ts-sample', row);
+  make('code', 'ts-label', row);
+  for (const kind of ['ts-final', 'ts-raw']) {
+    make('span', kind, make('span', 'ts-track', row));
+    make('span', 'ts-number', row);
+  }
+  if (name === 'button') row.type = 'button';
+  return row;
+}
+
+function fill(row, label, shares) {
+  row.children[1].textContent = row.children[1].title = label;
+  shares.forEach((share, index) => {
+    row.children[2 + 2 * index].firstChild.style.width = `${100 * share}%`;
+    row.children[3 + 2 * index].textContent = tokenscope.percent(share);
+  });
+}
+
+function drawCell() {
+  const { cell } = payload;
+  const [probability, final, rank, finalRank] = ['probability', 'final', 'rank', 'final_rank'].map((name) => tokenscope.decode(cell[name]));
+  find('.ts-cell-title').textContent = `after “${cell.label}” (${cell.position})`;
+  find('.ts-lens-cell .ts-facts-line').textContent =
+    `entropy ${cell.entropy.toFixed(2)} nats, the output's ${cell.final_entropy.toFixed(2)} · divergence from the output ${cell.divergence.toFixed(2)} nats`;
+  if (!rows.lastElementChild) rows.append(makeRow('div'));
+  while (rows.children.length <= cell.ids.length) rows.lastElementChild.before(makeRow('button'));
+  while (rows.children.length > cell.ids.length + 1) rows.firstElementChild.remove();
+  cell.ids.forEach((id, index) => {
+    const row = rows.children[index];
+    const label = cell.labels[index];
+    fill(row, label, [probability[index], final[index]]);
+    const curve = payload.curves.ids.indexOf(id);
+    const ranks = `rank ${tokenscope.whole(rank[index] + 1)} here, ${tokenscope.whole(finalRank[index] + 1)} in the output`;
+    row.dataset.tokenId = id;
+    row.title = ranks;
+    row.firstElementChild.replaceChildren(...(curve < 0 ? [] : [charts.rank.sample(curve)]));
+    row.setAttribute('aria-pressed', String(payload.follow.includes(id)));
+    row.setAttribute('aria-label', `follow ${label}, ${tokenscope.percent(probability[index])} here, ` +
+      `${tokenscope.percent(final[index])} in the output, ${ranks}`);
+  });
+  const other = rows.lastElementChild;
+  other.classList.add('ts-other');
+  other.hidden = cell.other.count === 0;
+  fill(other, `${tokenscope.whole(cell.other.count)} others`, [cell.other.probability, cell.other.final]);
+}
+
+function drawReadings() {
+  const names = payload.rows.join('\n');
+  if (choices.reading.dataset.names !== names) {
+    choices.reading.replaceChildren(...payload.rows.map((name, row) => new Option(name, payload.readings[row])).reverse());
+    choices.reading.dataset.names = names;
+  }
+  choices.reading.value = payload.reading;
+}
+
+// --- followed tokens ---------------------------------------------------------------------------------------------------
+function drawFollowed() {
+  const { curves } = payload;
+  const position = `after “${payload.cell.label}” (${payload.cell.position})`;
+  find('.ts-follow-title').textContent = position;
+  const label = curves.labels[curves.ids.indexOf(curves.final)];
+  const { first_lead: first, settled } = curves;
+  find('.ts-lens-follow .ts-facts-line').textContent = first === settled
+    ? `The final choice “${label}” leads from row ${settled} on.`
+    : `The final choice “${label}” first leads in row ${first}, and stays first from row ${settled} on.`;
+  list.replaceChildren(...curves.ids.map((id, index) => {
+    const chosen = payload.follow.includes(id);
+    const chip = document.createElement(chosen ? 'button' : 'span');
+    chip.className = chosen ? 'ts-chip ts-followed' : 'ts-followed';
+    chip.append(charts.rank.sample(index));
+    make('code', '', chip).textContent = curves.labels[index];
+    if (id === curves.final) make('span', 'ts-note', chip).textContent = 'final choice';
+    if (!chosen) return chip;
+    Object.assign(chip, { type: 'button', title: 'follow it no more' });
+    chip.dataset.tokenId = id;
+    chip.setAttribute('aria-label', `follow ${curves.labels[index]} no more`);
+    make('span', 'ts-remove', chip).textContent = '×';
+    return chip;
+  }));
+  find('.ts-clear').hidden = payload.follow.length < 2;
+  for (const [name, chart] of Object.entries(charts)) {
+    const values = tokenscope.decode(curves[name]);
+    const size = curves.readings.length;
+    chart.draw({
+      readings: curves.readings,
+      rows: payload.rows,
+      labels: curves.labels,
+      lines: curves.ids.map((_, index) => values.subarray(index * size, (index + 1) * size)),
+      selected: payload.reading,
+      vocabulary: curves.vocabulary,
+    });
   }
 }
 
 function draw() {
   if (!props.value) return;
   payload = props.value;
-  const missing = element.querySelector('.ts-unavailable');
+  const missing = find('.ts-unavailable');
   missing.hidden = !payload.unavailable;
   missing.textContent = payload.unavailable || '';
-  element.querySelector('.ts-lens-body').hidden = Boolean(payload.unavailable);
+  find('.ts-lens-all').hidden = Boolean(payload.unavailable);
+  choices.colour.value = payload.colour;
+  choices.window.value = payload.window;
+  find('.ts-shown').textContent = payload.shown;
   if (payload.unavailable) return;
-  arrays = Object.fromEntries(['ids', 'probability', 'target_ids', 'target_rank', 'target_probability']
-    .map((name) => [name, tokenscope.decode(payload[name])]));
-  element.querySelector('.ts-shown').textContent = payload.shown;
-  const { width, height } = sizeOf();
-  host.style.width = `${width}px`; // room for the picture before it is drawn, so that the scroll position holds
-  host.style.height = `${height}px`;
-  drawRows();
-  keepInSight();
-  figure.draw(payload.figure);
+  choices.middle.checked = payload.middle && payload.has_middle;
+  choices.middle.disabled = !payload.has_middle;
+  choices.middle.parentElement.title = payload.has_middle ? '' : 'this model has no point between attention and MLP that could be read';
+  arrays = Object.fromEntries(ARRAYS.map((name) => [name, tokenscope.decode(payload[name])]));
+  drawLegend();
+  drawReadings();
+  grid.draw(payload, arrays, scaleOf());
+  drawFollowed();
+  drawCell();
 }
 
-function drawScale() {
-  element.querySelector('.ts-ramp').style.backgroundImage = tokenscope.gradient('sequential');
+choices.colour.addEventListener('change', () => tokenscope.act('lens_colour', { colour: choices.colour.value }));
+choices.middle.addEventListener('change', () => tokenscope.act('middle', { middle: choices.middle.checked }));
+choices.window.addEventListener('change', () => tokenscope.act('window', { window: Number(choices.window.value) }));
+choices.reading.addEventListener('change', () => tokenscope.act('reading', { reading: Number(choices.reading.value) }));
+
+function follow(event) {
+  const chosen = event.target.closest('button[data-token-id]');
+  if (chosen) tokenscope.act('follow', { token: Number(chosen.dataset.tokenId) });
 }
-tokenscope.onTheme(drawScale);
-drawScale();
+rows.addEventListener('click', follow);
+list.addEventListener('click', follow);
+find('.ts-clear').addEventListener('click', () => tokenscope.act('clear_follow'));
+let asked = false;
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  asked = true;
+  tokenscope.act('follow', { text: form.elements[0].value });
+  form.elements[0].select(); // the next one is typed over it
+});
+// What the answer says about the typed text, such as which of its tokens is followed; an error stands there by itself.
+window.addEventListener('tokenscope-error', ({ detail }) => {
+  if (!asked || detail.kind === 'progress') return;
+  asked = false;
+  find('.ts-follow-said').textContent = detail.kind === 'notice' ? detail.words : '';
+});
+tokenscope.onTheme(() => { if (arrays) draw(); });
 watch('value', draw);
 draw();

@@ -50,6 +50,8 @@ _PLACES: Final[dict[str, str]] = {
     "append": "append",
     "decode": "decoding",
     "load": "model-picker",
+    "follow": "lens-follow",
+    "patching": "patching-run",
     "steer": "steer-form",
 }
 # Seconds a played token stays at least: faster than this the eye cannot follow.

@@ -54,17 +54,23 @@ def middle(model: "Model", view: View, request: Request) -> Outcome:
 
 
 def follow(model: "Model", view: View, request: Request) -> Outcome:
-    """Follows a token through the layers, or follows it no more.
+    """Follows a token through the layers, by its id or a typed text; an id that is followed is so no more.
 
     Raises:
-        OutOfRange: There is no such token, or too many are followed already.
+        InputError: There is no such token, or too many are followed already.
     """
-    token = _token(model, request.detail.get("token"))
+    text = request.detail.get("text")
+    if isinstance(text, str):
+        token, told = token_of(model, view.moment, text)
+        if token in view.follow:
+            return Outcome(view, told or f"{quoted(visible(model.text(token)))} is followed already.")
+    else:
+        token, told = _token(model, request.detail.get("token")), ""
     if token in view.follow:
         return Outcome(replace(view, follow=tuple(one for one in view.follow if one != token)))
     if len(view.follow) >= MOST_FOLLOWED:
         raise OutOfRange(f"{MOST_FOLLOWED} tokens are followed already; take one of them back first.")
-    told = f"{quoted(visible(model.text(token)))} is followed through the layers."
+    told = told or f"{quoted(visible(model.text(token)))} is followed through the layers."
     return Outcome(replace(view, follow=(*view.follow, token)), told)
 
 

@@ -1,6 +1,6 @@
 """The question that several tabs share: which token's logit is explained, and against what."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime import Moment
 from model_runtime.errors import InputError
@@ -10,6 +10,9 @@ from viz.panels.view import AVERAGE
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
+
+# Of a text that is several tokens, so many are named.
+_MOST_NAMED: Final = 6
 
 
 def draw(scene: Scene) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def token_of(model: "Model", moment: Moment, text: str) -> tuple[int, str]:
         The id, and a notice: "" where the whole text is one token, else which of its tokens was taken.
 
     Raises:
-        InputError: There is no text, or far too much.
+        InputError: There is no text, far too much, or none that this vocabulary can write.
     """
     typed = text.replace(SPACE_MARK, " ")
     if not typed.strip():
@@ -50,9 +53,13 @@ def token_of(model: "Model", moment: Moment, text: str) -> tuple[int, str]:
     for ids in readings:
         if len(ids) == 1:
             return ids[0], ""
-    first = readings[0][0] if typed.startswith(" ") else readings[1][0]
-    taken = quoted(visible(model.text(first)))
-    return first, f"{quoted(text)} is more than one token in this vocabulary; this is about the first, {taken}."
+    pieces = readings[0] if typed.startswith(" ") else readings[1]
+    if not pieces:
+        raise InputError(f"{quoted(visible(text))} is no token in this vocabulary; type another.")
+    names = ", ".join(quoted(visible(model.text(token))) for token in pieces[:_MOST_NAMED])
+    more = ", …" if len(pieces) > _MOST_NAMED else ""
+    told = f"{quoted(text)} is {len(pieces)} tokens in this vocabulary, {names}{more}; this is about the first."
+    return pieces[0], told
 
 
 def _encoded(model: "Model", moment: Moment, text: str) -> tuple[int, ...]:
