@@ -1,11 +1,11 @@
 """Who wrote this token: the split of one logit as bars, a grid of heads, a waterfall and a sentence."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from model_runtime.part_records import ATTENTION, BIAS, EMBEDDING, Contributions, Question
+from model_runtime.part_records import BIAS, EMBEDDING, Contributions, Question
 from viz.head_names import head_name
 from viz.labels import quoted, visible
 from viz.payload import pack
@@ -16,6 +16,7 @@ LEAST: Final = 0.1  # of the largest part: smaller ones are not worth a sentence
 EQUAL: Final = 1e-4
 NEAR: Final = 2e-2
 MINUS: Final = "\u2212"
+_VERBS: Final = {1: "added", -1: "took off"}
 _ARTICLES: Final = {EMBEDDING: "the embedding", BIAS: "the last bias"}
 
 
@@ -102,43 +103,33 @@ def _subject(record: Contributions) -> str:
     return f"The logit of {token} is {plain(total)}{before}."
 
 
-def _voices(record: Contributions) -> Iterable[str]:
-    """The parts that pull the number its way, then those that pull against it."""
-    parts = _parts(record)
-    largest = max((abs(value) for _, value in parts), default=0.0)
-    if largest == 0:
+def _voices(record: Contributions) -> list[str]:
+    """The parts that pull the number its way, those that pull against it, and then the same for single heads."""
+    parts = [
+        (_ARTICLES.get(kind, name), float(value))
+        for name, kind, value in zip(record.names, record.kinds, record.values, strict=True)
+    ]
+    if not any(value for _, value in parts):
         return ["No part added anything to it."]
-    for_it = 1 if record.total >= 0 else -1
-    sides = {way: _side([part for part in parts if part[1] * way >= LEAST * largest], way) for way in (1, -1)}
-    words = {
-        1: ("added most", "Nothing added a tenth as much."),
-        -1: ("took off most", "Nothing took off a tenth as much."),
-    }
-    return [f"{_capital(sides[way])}." if sides[way] else words[way][1] for way in (for_it, -for_it)]
+    ways = (1, -1) if record.total >= 0 else (-1, 1)
+    sides = [_side(parts, way) or f"nothing {_VERBS[way]} a tenth as much" for way in ways]
+    heads = [
+        (head_name(int(layer), int(head)), float(record.heads[layer, head]))
+        for layer, head in np.argwhere(np.isfinite(record.heads))
+    ]
+    sentences = [f"{side[0].upper()}{side[1:]}." for side in sides]
+    among = [side for side in (_side(heads, way) for way in ways) if side]
+    return [*sentences, f"Among the heads, {'; '.join(among)}."] if among else sentences
 
 
-def _side(parts: list[tuple[str, float]], way: int) -> str:
+def _side(parts: Sequence[tuple[str, float]], way: int) -> str:
     """One side's parts by size: "MLP 3 added most, +4.10; then L2 H5, +1.90, and MLP 1, +1.20"; "" for none."""
-    if not parts:
+    least = LEAST * max((abs(value) for _, value in parts), default=0.0)
+    large = sorted(
+        (part for part in parts if part[1] * way > 0 and abs(part[1]) >= least), key=lambda part: -way * part[1]
+    )
+    if not large:
         return ""
-    first, *others = sorted(parts, key=lambda part: -abs(part[1]))[:NAMED]
-    verb = "added most" if way > 0 else "took off most"
+    first, *others = large[:NAMED]
     rest = ", and ".join(f"{name}, {signed(value)}" for name, value in others)
-    return f"{first[0]} {verb}, {signed(first[1])}" + (f"; then {rest}" if rest else "")
-
-
-def _parts(record: Contributions) -> list[tuple[str, float]]:
-    """Every part by its name in a sentence; an attention is named by its heads where they can be told apart."""
-    parts: list[tuple[str, float]] = []
-    for name, kind, layer, value in zip(record.names, record.kinds, record.layers, record.values, strict=True):
-        heads = np.flatnonzero(np.isfinite(record.heads[layer])) if kind == ATTENTION else []
-        parts += [(head_name(int(layer), int(head)), float(record.heads[layer, head])) for head in heads]
-        if len(heads):
-            parts.append((f"the bias of attention {layer}", float(record.output_bias[layer])))
-        else:
-            parts.append((_ARTICLES.get(kind, name), float(value)))
-    return parts
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+    return f"{first[0]} {_VERBS[way]} most, {signed(first[1])}" + (f"; then {rest}" if rest else "")

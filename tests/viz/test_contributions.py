@@ -53,18 +53,22 @@ class TestContributions:
 
 
 class TestSentences:
-    def test_names_the_largest_parts_with_their_signs(self) -> None:
+    def test_names_the_largest_parts_and_heads_with_their_signs(self) -> None:
         assert told(by_hand.contributions()) == [
             "The logit of “·Tokyo” is 5.62 above the vocabulary's mean.",
-            "MLP 0 added most, +4.00; then L1 H0, +3.00, and L0 H0, +1.00.",
-            "L0 H1 took off most, \u22122.00; then MLP 1, \u22121.50.",
+            "MLP 0 added most, +4.00; then attention 1, +3.12, and the embedding, +0.50.",
+            "MLP 1 took off most, \u22121.50; then attention 0, \u22120.75.",
+            "Among the heads, L1 H0 added most, +3.00; then L0 H0, +1.00; L0 H1 took off most, \u22122.00.",
         ]
 
     def test_a_negative_number_begins_with_what_took_off(self) -> None:
-        subject, first, second = told(by_hand.contributions(scale=-1.0))
+        subject, first, second, heads = told(by_hand.contributions(scale=-1.0))
         assert subject.endswith("is 5.62 below the vocabulary's mean.")
-        assert first == "MLP 0 took off most, \u22124.00; then L1 H0, \u22123.00, and L0 H0, \u22121.00."
-        assert second == "L0 H1 added most, +2.00; then MLP 1, +1.50."
+        assert first == (
+            "MLP 0 took off most, \u22124.00; then attention 1, \u22123.12, and the embedding, \u22120.50."
+        )
+        assert second == "MLP 1 added most, +1.50; then attention 0, +0.75."
+        assert heads.endswith("then L0 H0, \u22121.00; L0 H1 added most, +2.00.")
 
     def test_blocks_and_pairs(self) -> None:
         assert told(by_hand.blocks()) == [

@@ -13,7 +13,10 @@ let order = 'computed';
 let only = 'all';
 let selected = { layer: 0, head: 0 };
 
-const signed = (value, digits = 2) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
+const signed = (value, digits = 2) => {
+  const text = Math.abs(value).toFixed(digits);
+  return `${value < 0 && Number(text) ? '−' : '+'}${text}`; // a zero, however it came about, is +0
+};
 const plain = (value, digits = 2) => value.toFixed(digits).replace('-', '−');
 const at = (layer, head) => layer * payload.grid.heads + head;
 const valueOf = (layer, head) => (head < payload.columns ? arrays.heads[layer * payload.columns + head] : NaN);

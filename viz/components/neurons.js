@@ -6,9 +6,13 @@ const mlps = find('.ts-mlps');
 const [body] = element.querySelectorAll('tbody');
 const foot = find('tfoot');
 const LEAST = 1e-3; // a scale for smaller values would make rounding look like effects
+const ROUNDING = 1e-5; // logits: what remains where an MLP has no bias
 let payload = null;
 
-const signed = (value, digits = 2) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
+const signed = (value, digits = 2) => {
+  const text = Math.abs(value).toFixed(digits);
+  return `${value < 0 && Number(text) ? '−' : '+'}${text}`; // a zero, however it came about, is +0
+};
 const plain = (value, digits = 2) => value.toFixed(digits).replace('-', '−');
 
 function make(name, className, parent, text) {
@@ -80,7 +84,7 @@ function drawAdded(cell, value, { low, span }) {
 
 function drawFoot(scale) {
   const rows = [[`${tokenscope.whole(payload.count - payload.neuron.length)} other neurons`, payload.others]];
-  if (payload.bias !== 0) rows.push(['bias', payload.bias]);
+  if (Math.abs(payload.bias) > ROUNDING) rows.push(['bias', payload.bias]);
   rows.push([`MLP ${payload.layer} in all`, payload.total]);
   while (foot.rows.length > rows.length) foot.lastElementChild.remove();
   while (foot.rows.length < rows.length) makeRow(foot, 3);

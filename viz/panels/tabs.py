@@ -4,7 +4,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from viz.panels import ablation, attention, bertviz, compare, head_table, inside, lens, looking, residual, steering
+from viz.panels import (
+    ablation,
+    attention,
+    bertviz,
+    compare,
+    contributions,
+    head_table,
+    inside,
+    lens,
+    looking,
+    neurons,
+    residual,
+    steering,
+)
 from viz.panels.progress import Progress
 from viz.panels.scene import Scene
 from viz.panels.view import View
@@ -70,6 +83,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
         "Layers and parts",
         (
             _single("lens", "Logit lens", lens.build, lens.draw),
+            _single("contributions", "Who wrote this?", contributions.build, contributions.draw),
+            _single("neurons", "Neurons", neurons.build, neurons.draw),
             _single("residual", "Residual stream", residual.build, residual.draw),
         ),
     ),
