@@ -64,7 +64,7 @@ class PatchGrid:
         clean: The difference of logits of the clean run.
         changed: That of the changed run.
         recovered: [row, column] (difference - changed) / (clean - changed): 0 as in the changed run, 1 as in the clean
-            one; it may go beyond both.
+            one; it may go beyond both. NaN where the difference is not known, or where both runs answer alike.
         done: Patches that are done.
         total: Patches that there are.
     """

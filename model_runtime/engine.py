@@ -7,7 +7,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from model_runtime.anatomy import Anatomy
-from model_runtime.edits import UNCHANGED, Changes, editing
+from model_runtime.edits import UNCHANGED, Changes, Points, editing
 from model_runtime.errors import ModelTooLarge
 from model_runtime.moment import Intervention
 from model_runtime.recorder import Recorder, Tape
@@ -145,6 +145,11 @@ class Engine:
         at_once = TOKENS_AT_ONCE.get(self.model.device.type, TOKENS_AT_ONCE["cpu"])
         return max(1, min(MOST_ROWS, at_once // tokens))
 
+    @property
+    def points(self) -> Points:
+        """Where the model can be watched and changed."""
+        return Points(self.anatomy.layers, self.writers)
+
     @contextmanager
     def changed(self, changes: Changes, begin: int = 0, rows: int = 1, *, thorough: bool = False) -> Iterator[Tape]:
         """Inside, a pass of the model is recorded and changed.
@@ -156,7 +161,7 @@ class Engine:
             thorough: Whether to record the attention outputs too.
         """
         recording = self.recorder.recording(switches=changes.switches, thorough=thorough)
-        with recording as tape, editing(self.anatomy.layers, changes.edits, rows, begin):
+        with recording as tape, editing(self.points, changes.edits, rows, begin):
             yield tape
 
     def _cache(self, base: Recording | None) -> DynamicCache | None:

@@ -8,6 +8,8 @@ from transformers import PreTrainedModel
 from model_runtime.ablation import Ablation
 from model_runtime.anatomy import weight_bytes
 from model_runtime.attention import attention_map, head_formula
+from model_runtime.attribution import Attributor
+from model_runtime.cause_questions import CauseQuestions
 from model_runtime.decoding import Choice, decide
 from model_runtime.distribution import listed, token_table
 from model_runtime.edits import Changes
@@ -27,7 +29,7 @@ GIGABYTE = 2**30
 PLURAL = ("contributions", "heads", "neurons")  # among the features that can be switched off
 
 
-class Model(HeadQuestions, StreamQuestions, PartQuestions):
+class Model(HeadQuestions, StreamQuestions, PartQuestions, CauseQuestions):
     """A causal language model that answers questions about every step it takes.
 
     Nothing that matters is kept here: every answer follows from the moment that is given. All methods may be called
@@ -62,6 +64,7 @@ class Model(HeadQuestions, StreamQuestions, PartQuestions):
         self._lock = threading.RLock()
         self._ablation = Ablation(self._engine, self._vocabulary, self._card.context)
         self._steering = Steering(self._engine)
+        self._attributor = Attributor(self._engine, self._lock)
         self._random_runs = {}
         self._output, self._replayed = installation.output, None
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE

@@ -239,6 +239,8 @@ def _attention(
     owner = _owners.get(module)
     recorder = owner[0]() if owner is not None else None  # none outside the decoder layers: in a vision tower, say
     if owner is not None and recorder is not None:
+        if output.requires_grad:
+            output = output.clone()  # the kernel needs its own for the gradient, and a head may be switched off in it
         recorder.attended(owner[1], call, output)
     return output, None
 

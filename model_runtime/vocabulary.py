@@ -106,6 +106,13 @@ class Vocabulary:
         with self._lock:
             return self._tokenizer.decode(known, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
+    def written(self, ids: tuple[int, ...]) -> str:
+        """A text, special tokens included, that `encode(text, special=False)` makes these ids of; else the nearest."""
+        decoded = self.decode(ids)
+        # A tokenizer that puts a space before a text drops it in decoding, behind a special token too.
+        pieces = b"".join(map(self.bytes_of, ids)).decode("utf-8", errors="replace")
+        return next((text for text in (decoded, pieces) if self.encode(text, special=False) == ids), decoded)
+
     def text(self, token: int) -> str:
         """One token as it stands inside a text, its leading space kept; `<id 32050>` beyond the tokenizer.
 
