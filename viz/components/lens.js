@@ -31,12 +31,13 @@ function scaleOf() {
     entropy: {
       values: arrays.entropy,
       place: (value) => value / nats,
-      legend: ['0 nats', number(nats / 2), number(nats)],
+      legend: ['0 nats', number(nats / 2), `${number(nats)} nats`],
     },
+    // The first rows are tens of nats away: a logarithm shows the small steps near the output as well.
     divergence: {
       values: arrays.divergence,
-      place: (value) => value / payload.most,
-      legend: ['0 nats, as the output', number(payload.most / 2), number(payload.most)],
+      place: (value) => Math.log1p(value) / Math.log1p(payload.most),
+      legend: ['0 nats, as the output', Math.expm1(Math.log1p(payload.most) / 2).toPrecision(2), `${number(payload.most)} nats`],
     },
   }[payload.colour];
 }

@@ -2,7 +2,7 @@
 // thousand tokens costs no more than a short one. A click or the arrow keys select a cell; the page's cursor goes along.
 window.tokenscope.lensGrid = (() => {
   const { tokenscope } = window;
-  const WIDTH = 68;
+  const WIDTHS = { narrow: 68, wide: 84, from: 600 }; // of a column, by the room there is
   const FOOT = { label: 24, lead: 17 };
   const SHADES = 64;
   const PAD = 4;
@@ -37,6 +37,7 @@ window.tokenscope.lensGrid = (() => {
     let grid = null;
     let arrays = null;
     let scale = null; // { values, place: a value's place on the scale, 0 to 1 }
+    let wide = WIDTHS.narrow; // pixels of a column
     let tops = []; // of each row, in pixels from the top, and the end of the last
     let scheduled = false;
     let sight = '';
@@ -49,6 +50,7 @@ window.tokenscope.lensGrid = (() => {
     const cellsEnd = () => tops[0].top + heightOf(0);
 
     function measure() {
+      wide = host.clientWidth < WIDTHS.from ? WIDTHS.narrow : WIDTHS.wide;
       const many = grid.rows.length > 34;
       const [stream, middle] = many ? [22, 17] : [29, 21];
       let top = 0;
@@ -58,7 +60,10 @@ window.tokenscope.lensGrid = (() => {
         tops[row] = { top, height };
         top += height;
       }
-      return top + FOOT.label + 2 * FOOT.lead;
+      const height = top + FOOT.label + 2 * FOOT.lead;
+      room.style.width = `${columns() * wide}px`; // room for the picture before it is drawn: the scroll position holds
+      room.style.height = `${height}px`;
+      return height;
     }
 
     function drawNames() {
@@ -104,11 +109,11 @@ window.tokenscope.lensGrid = (() => {
             const shade = tables.shades[Math.round(SHADES * Math.min(1, Math.max(0, share)))];
             const inset = middle ? 5 : 0;
             context.fillStyle = shade ? shade.fill : masked;
-            context.fillRect(column * WIDTH + inset, top, WIDTH - 1 - 2 * inset, height - 1);
+            context.fillRect(column * wide + inset, top, wide - 1 - 2 * inset, height - 1);
             const id = arrays.ids[at];
-            if (!fitted.has(id)) fitted.set(id, fit(context, grid.words[id], WIDTH - 2 * (PAD + inset)));
+            if (!fitted.has(id)) fitted.set(id, fit(context, grid.words[id], wide - 2 * (PAD + inset)));
             context.fillStyle = shade ? shade.ink : quiet;
-            context.fillText(fitted.get(id), (column + 0.5) * WIDTH, top + height / 2);
+            context.fillText(fitted.get(id), (column + 0.5) * wide, top + height / 2);
           }
         }
       }
@@ -121,20 +126,23 @@ window.tokenscope.lensGrid = (() => {
         const { top, height } = tops[rowOf(arrays.settled[column])];
         return top + height - 0.5;
       };
-      context.strokeStyle = ink;
-      context.lineWidth = 2;
       context.beginPath();
       for (let column = from; column < to; column += 1) {
         const y = foot(column);
-        if (column === from) context.moveTo(column * WIDTH, y);
-        else context.lineTo(column * WIDTH - 0.5, y);
-        context.lineTo((column + 1) * WIDTH - 0.5, y);
+        if (column === from) context.moveTo(column * wide, y);
+        else context.lineTo(column * wide - 0.5, y);
+        context.lineTo((column + 1) * wide - 0.5, y);
       }
-      context.stroke();
+      // The line stands out from any cell by its edge.
+      for (const [colour, thick] of [[surface, 4], [ink, 2]]) {
+        context.strokeStyle = colour;
+        context.lineWidth = thick;
+        context.stroke();
+      }
       for (let column = from; column < to; column += 1) {
         const { top } = tops[rowOf(arrays.first_lead[column])];
         context.beginPath();
-        context.arc(column * WIDTH + 6, top + 6, 3, 0, 2 * Math.PI);
+        context.arc(column * wide + 6, top + 6, 3, 0, 2 * Math.PI);
         context.fillStyle = ink;
         context.fill();
         context.strokeStyle = surface;
@@ -147,10 +155,10 @@ window.tokenscope.lensGrid = (() => {
       const { accent, ink, quiet } = tokenscope.colours.variables[tokenscope.theme()];
       const end = cellsEnd();
       for (let column = from; column < to; column += 1) {
-        const x = (column + 0.5) * WIDTH;
+        const x = (column + 0.5) * wide;
         context.fillStyle = grid.start + column === grid.cursor ? accent : ink;
         context.font = `11.5px ${family}`;
-        context.fillText(fit(context, grid.labels[column], WIDTH - PAD), x, end + FOOT.label / 2);
+        context.fillText(fit(context, grid.labels[column], wide - PAD), x, end + FOOT.label / 2);
         context.font = `11px ${family}`;
         context.fillStyle = quiet;
         context.fillText(arrays.first_lead[column] / 2, x, end + FOOT.label + FOOT.lead / 2);
@@ -166,7 +174,7 @@ window.tokenscope.lensGrid = (() => {
       const frame = (top, height, colour, width, inset) => {
         context.strokeStyle = colour;
         context.lineWidth = width;
-        context.strokeRect(column * WIDTH + inset - 0.5, top + inset - 0.5, WIDTH - 2 * inset, height - 2 * inset);
+        context.strokeRect(column * wide + inset - 0.5, top + inset - 0.5, wide - 2 * inset, height - 2 * inset);
       };
       frame(0, cellsEnd(), accent, 1, 0.5);
       if (row < 0) return;
@@ -181,16 +189,16 @@ window.tokenscope.lensGrid = (() => {
       if (tables.theme !== tokenscope.theme()) tables = { theme: tokenscope.theme(), shades: shades() };
       const ratio = window.devicePixelRatio || 1;
       const height = measure();
-      const width = Math.min(scroll.clientWidth, columns() * WIDTH);
+      const width = Math.min(scroll.clientWidth, columns() * wide);
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
       const family = getComputedStyle(canvas).fontFamily;
       const context = canvas.getContext('2d');
-      const left = Math.min(scroll.scrollLeft, Math.max(0, columns() * WIDTH - width));
-      const from = Math.floor(left / WIDTH);
-      const to = Math.min(columns(), Math.ceil((left + width) / WIDTH));
+      const left = Math.min(scroll.scrollLeft, Math.max(0, columns() * wide - width));
+      const from = Math.floor(left / wide);
+      const to = Math.min(columns(), Math.ceil((left + width) / wide));
       context.scale(ratio, ratio);
       context.translate(-left, 0);
       context.textAlign = 'center';
@@ -213,9 +221,9 @@ window.tokenscope.lensGrid = (() => {
       const now = `${grid.cursor} ${grid.start} ${columns()}`;
       if (now === sight) return;
       sight = now;
-      const left = (grid.cursor - grid.start) * WIDTH;
-      if (left >= scroll.scrollLeft && left + WIDTH <= scroll.scrollLeft + scroll.clientWidth) return;
-      scroll.scrollLeft = left + 2 * WIDTH - scroll.clientWidth;
+      const left = (grid.cursor - grid.start) * wide;
+      if (left >= scroll.scrollLeft && left + wide <= scroll.scrollLeft + scroll.clientWidth) return;
+      scroll.scrollLeft = left + 2 * wide - scroll.clientWidth;
     }
 
     function lines(row, column) {
@@ -241,7 +249,7 @@ window.tokenscope.lensGrid = (() => {
     function cellAt(event) {
       if (!grid) return null;
       const box = canvas.getBoundingClientRect();
-      const column = Math.floor((event.clientX - box.left + scroll.scrollLeft) / WIDTH);
+      const column = Math.floor((event.clientX - box.left + scroll.scrollLeft) / wide);
       const y = event.clientY - box.top;
       const row = tops.findIndex(({ top, height }) => y >= top && y < top + height);
       if (column < 0 || column >= columns()) return null;
@@ -285,9 +293,7 @@ window.tokenscope.lensGrid = (() => {
         grid = payload;
         arrays = decoded;
         scale = newScale;
-        const height = measure();
-        room.style.width = `${columns() * WIDTH}px`; // room for the picture before it is drawn: the scroll position holds
-        room.style.height = `${height}px`;
+        measure();
         drawNames();
         say();
         keepInSight();
