@@ -6,7 +6,7 @@ window.tokenscope.tokenGrid = (() => {
   const MOST_CHARACTERS = 12;
   const LINE = 13; // pixels that a name needs
 
-  const shorten = (text) => (text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS - 1)}…`);
+  const shorten = (text, most = MOST_CHARACTERS) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 
   function make(host) {
     const [names, scroll, canvas] = ['div', 'div', 'canvas'].map((name) => document.createElement(name));
@@ -22,7 +22,8 @@ window.tokenscope.tokenGrid = (() => {
   }
 
   // describe(row, column) returns the lines that name a cell. onPick(row, column) answers a click. limits: the widest and
-  // the narrowest column, the highest row, and the most height for all rows, in pixels.
+  // the narrowest column, the highest row, and the most height for all rows, in pixels; also the most characters of a
+  // column's name, where it is not 12.
   return function tokenGrid(host, { describe, onPick, limits }) {
     const { names, scroll, canvas } = make(host);
     let grid = null;
@@ -35,7 +36,7 @@ window.tokenscope.tokenGrid = (() => {
 
     function measure(context) {
       context.font = FONT;
-      const widest = Math.max(...grid.columnNames.map((name) => context.measureText(shorten(name)).width));
+      const widest = Math.max(...grid.columnNames.map((name) => context.measureText(shorten(name, limits.characters)).width));
       cell.height = Math.max(4, Math.min(limits.highest, Math.floor(limits.height / grid.rows)));
       cell.foot = Math.ceil(widest) + 8;
       drawNames(); // what they leave is for the cells
@@ -69,6 +70,22 @@ window.tokenscope.tokenGrid = (() => {
       }
     }
 
+    // The numbers themselves, where the cells have room; ink or paper, whichever stands out.
+    function drawNumbers(context) {
+      if (!grid.write || cell.width < 40 || cell.height < 16) return;
+      const { ink, surface } = tokenscope.colours.variables[tokenscope.theme()];
+      context.font = FONT;
+      context.textAlign = 'center';
+      context.textBaseline = 'middle';
+      for (let index = 0; index < grid.rows * grid.columns; index += 1) {
+        const value = grid.values[index];
+        if (Number.isNaN(value)) continue;
+        context.fillStyle = Math.abs(grid.place(value) - 0.5) > 0.3 ? surface : ink;
+        const row = line(Math.floor(index / grid.columns));
+        context.fillText(grid.write(value), ((index % grid.columns) + 0.5) * cell.width - 0.5, (row + 0.5) * cell.height);
+      }
+    }
+
     function drawColumns(context) {
       const colours = tokenscope.colours.variables[tokenscope.theme()];
       const every = Math.ceil(LINE / cell.width);
@@ -82,7 +99,7 @@ window.tokenscope.tokenGrid = (() => {
         context.fillStyle = here ? colours.accent : colours.quiet;
         context.translate((column + 0.5) * cell.width, grid.rows * cell.height + 5);
         context.rotate(-Math.PI / 2);
-        context.fillText(shorten(grid.columnNames[column]), 0, 0);
+        context.fillText(shorten(grid.columnNames[column], limits.characters), 0, 0);
         context.restore();
       }
     }
@@ -122,6 +139,7 @@ window.tokenscope.tokenGrid = (() => {
       canvas.style.height = `${height}px`;
       context.scale(ratio, ratio);
       drawCells(context);
+      drawNumbers(context);
       drawColumns(context);
       drawSelection(context);
       keepInSight();
@@ -185,7 +203,7 @@ window.tokenscope.tokenGrid = (() => {
     tokenscope.onTheme(schedule);
     return {
       // { values, rows, columns, scale, place: value to a share of the scale, rowNames, columnNames, upwards,
-      //   selected: { row, column }, either -1 for none }
+      //   selected: { row, column }, either -1 for none, write: value to the number in its cell, on a diverging scale }
       draw(newGrid) {
         grid = { ...newGrid, selected: { ...newGrid.selected } };
         say();
