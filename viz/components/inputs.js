@@ -108,7 +108,8 @@ function drawRows() {
 // The tooltip's words for one token.
 function describe(position) {
   const value = shown.score[position];
-  return [named(position), Number.isNaN(value) ? 'not known' : `${signed(value, 4)} logits for “${shown.label}”`];
+  const unknown = shown.done < shown.runs ? 'not known yet' : 'not left out: the model reads its answer here';
+  return [named(position), Number.isNaN(value) ? unknown : `${signed(value, 4)} logits for “${shown.label}”`];
 }
 
 function drawPicked() {

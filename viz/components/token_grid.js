@@ -45,6 +45,10 @@ window.tokenscope.tokenGrid = (() => {
       return { width: cell.width * grid.columns + 2, height: cell.height * grid.rows + cell.foot };
     }
 
+    // Where names have no room, every third or so is written, and the selected one in place of its neighbours.
+    const isNamed = (index, every, chosen) =>
+      index === chosen || (index % every === 0 && (chosen < 0 || Math.abs(index - chosen) >= every));
+
     function drawNames() {
       const every = Math.ceil(LINE / cell.height);
       names.replaceChildren(...Array.from({ length: grid.rows }, (_, index) => {
@@ -52,7 +56,7 @@ window.tokenscope.tokenGrid = (() => {
         const name = document.createElement('div');
         name.style.height = name.style.lineHeight = `${cell.height}px`;
         name.classList.toggle('ts-here', row === grid.selected.row);
-        if (row % every === 0) name.textContent = grid.rowNames[row];
+        if (isNamed(row, every, grid.selected.row)) name.textContent = grid.rowNames[row];
         return name;
       }));
     }
@@ -94,7 +98,7 @@ window.tokenscope.tokenGrid = (() => {
       context.textBaseline = 'middle';
       for (let column = 0; column < grid.columns; column += 1) {
         const here = column === grid.selected.column;
-        if (column % every && !here) continue;
+        if (!isNamed(column, every, grid.selected.column)) continue;
         context.save();
         context.fillStyle = here ? colours.accent : colours.quiet;
         context.translate((column + 0.5) * cell.width, grid.rows * cell.height + 5);

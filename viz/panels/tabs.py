@@ -11,10 +11,12 @@ from viz.panels import (
     compare,
     contributions,
     head_table,
+    inputs,
     inside,
     lens,
     looking,
     neurons,
+    patching,
     residual,
     steering,
 )
@@ -90,7 +92,11 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
     ),
     (
         "Cause and effect",
-        (_single("steering", "Steering", steering.build, steering.draw),),
+        (
+            _single("inputs", "Inputs", inputs.build, inputs.draw, inputs.scanned),
+            _single("patching", "Patching", patching.build, patching.draw, patching.scanned),
+            _single("steering", "Steering", steering.build, steering.draw),
+        ),
     ),
 )
 ALL: Final = tuple(tab for _, tabs in GROUPS for tab in tabs)
