@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from model_runtime.contributions import direction_of, head_values, parts_of, pulled
+from model_runtime.contributions import direction_of, head_values, parts_of, pulled, total_of
 from model_runtime.edits import UNCHANGED, Changes
 from model_runtime.engine import Engine
 from model_runtime.frozen import FrozenNorm, freeze, plain
@@ -158,12 +158,13 @@ def _stream_error(engine: Engine, again: Replay) -> float:
 def _logit_error(engine: Engine, output: OutputMap, again: Replay) -> float:
     """How far the split is from the model's own logits, as a share of the largest."""
     held = output.held(again.streams[-1])
-    errors = []
+    errors, totals = [], []
     for target in (int(again.head.argmax()), int(again.head.argmin()), *_proof_ids(engine).tolist()):
         direction = direction_of(held, Question(again.position, target, ""))
         value = sum(float(part.vector @ direction.stream) for part in parts_of(engine, again, {}))
-        errors.append(abs(value + direction.constant() - direction.of(again.head) * output.after))
-    return max(errors) / float((again.head * output.after).abs().max().clamp(min=1e-30))
+        totals.append(total_of(direction, again))
+        errors.append(abs(value + direction.constant() - totals[-1]))
+    return max(errors) / max(max(abs(total) for total in totals), 1e-30)
 
 
 def _head_error(engine: Engine, again: Replay, off: Replay) -> float:

@@ -84,6 +84,12 @@ class Direction:
         return float(self.held.constant(self.rows)) + (0.0 if bias is None else self.of(bias) * self.held.output.after)
 
 
+def total_of(direction: Direction, replay: Replay) -> float:
+    """The number itself before any softcap, as the model computed it."""
+    output = direction.held.output
+    return direction.of(replay.logits) if output.softcap is None else direction.of(replay.head) * output.after
+
+
 def direction_of(held: HeldOutput, question: Question) -> Direction:
     """What reads the number that a question is about."""
     rows = plain(held.output.rows[question.target])
@@ -149,11 +155,9 @@ def contributions(
         steering: Stream -> [width] what is added to it there.
         without_heads: Why no heads may be given, "" where they may.
     """
-    output = direction.held.output
     parts = list(parts_of(engine, replay, steering))
     values = np.array([float(part.vector @ direction.stream) for part in parts] + [direction.constant()])
-    logit = direction.of(replay.logits)
-    total = logit if output.softcap is None else direction.of(replay.head) * output.after
+    total = total_of(direction, replay)
     heads = [None] * len(engine.writers) if without_heads else head_values(engine, replay, direction.stream)
     count = max((len(one) for one in heads if one is not None), default=0)
     grid = np.full((len(heads), count), np.nan, np.float32)
@@ -172,8 +176,8 @@ def contributions(
         heads=grid,
         output_bias=rest,
         total=total,
-        logit=logit,
-        softcap=output.softcap,
+        logit=direction.of(replay.logits),
+        softcap=direction.held.output.softcap,
         error=float(values.sum() - total),
         unsplit=_unsplit(engine),
         unsplit_heads=without_heads or ("" if count else _no_heads(engine)),

@@ -196,7 +196,7 @@ def _end(head: torch.Tensor, logits: torch.Tensor, cap: float | None) -> tuple[f
     ratio = _ratio(head, logits)
     if ratio is not None:
         return ratio, None
-    if cap and _ratio(torch.tanh(head.float() / cap) * cap, logits) == 1:
+    if cap and _ratio((torch.tanh(head.float() / cap) * cap).to(head.dtype), logits) == 1:
         return 1.0, float(cap)
     return None
 
