@@ -25,7 +25,8 @@ def contributions_payload(record: Contributions) -> dict[str, Any]:
 
     Returns:
         The record's numbers as they are; `running`, the sum of the parts up to and with each, in float64; `order`, the
-        parts by size; `head_order`, [head] (layer, head), the largest first whichever its sign; and `told`, sentences.
+        parts by size; `head_order`, [head] (layer, head), the largest first whichever its sign; and `told` and
+        `told_heads`, sentences.
     """
     known = np.argwhere(np.isfinite(record.heads))
     sizes = -np.abs(record.heads[known[:, 0], known[:, 1]])
@@ -47,6 +48,7 @@ def contributions_payload(record: Contributions) -> dict[str, Any]:
         "unsplit": record.unsplit,
         "unsplit_heads": record.unsplit_heads,
         "told": told(record),
+        "told_heads": told_heads(record),
         "check": check(record),
     }
 
@@ -63,8 +65,25 @@ def question_payload(question: Question) -> dict[str, Any]:
 
 
 def told(record: Contributions) -> list[str]:
-    """Says in sentences which parts added most to the number and which took most off."""
-    return [_subject(record), *_voices(record)]
+    """Says in sentences what the number is, which parts pulled it there most, and which pulled against that."""
+    parts = [
+        (_ARTICLES.get(kind, name), float(value))
+        for name, kind, value in zip(record.names, record.kinds, record.values, strict=True)
+    ]
+    if not any(value for _, value in parts):
+        return [_subject(record), "No part added anything to it."]
+    sides = [_side(parts, way) or f"nothing {_VERBS[way]} a tenth as much" for way in _ways(record)]
+    return [_subject(record), *(f"{side[0].upper()}{side[1:]}." for side in sides)]
+
+
+def told_heads(record: Contributions) -> str:
+    """Says the same of single heads; "" where there are none."""
+    heads = [
+        (head_name(int(layer), int(head)), float(record.heads[layer, head]))
+        for layer, head in np.argwhere(np.isfinite(record.heads))
+    ]
+    sides = [side for side in (_side(heads, way) for way in _ways(record)) if side]
+    return f"Among the heads, {'; '.join(sides)}." if sides else ""
 
 
 def check(record: Contributions) -> str:
@@ -103,23 +122,9 @@ def _subject(record: Contributions) -> str:
     return f"The logit of {token} is {plain(total)}{before}."
 
 
-def _voices(record: Contributions) -> list[str]:
-    """The parts that pull the number its way, those that pull against it, and then the same for single heads."""
-    parts = [
-        (_ARTICLES.get(kind, name), float(value))
-        for name, kind, value in zip(record.names, record.kinds, record.values, strict=True)
-    ]
-    if not any(value for _, value in parts):
-        return ["No part added anything to it."]
-    ways = (1, -1) if record.total >= 0 else (-1, 1)
-    sides = [_side(parts, way) or f"nothing {_VERBS[way]} a tenth as much" for way in ways]
-    heads = [
-        (head_name(int(layer), int(head)), float(record.heads[layer, head]))
-        for layer, head in np.argwhere(np.isfinite(record.heads))
-    ]
-    sentences = [f"{side[0].upper()}{side[1:]}." for side in sides]
-    among = [side for side in (_side(heads, way) for way in ways) if side]
-    return [*sentences, f"Among the heads, {'; '.join(among)}."] if among else sentences
+def _ways(record: Contributions) -> tuple[int, int]:
+    """The sign of what pulls the number its way, and that of what pulls against it."""
+    return (1, -1) if record.total >= 0 else (-1, 1)
 
 
 def _side(parts: Sequence[tuple[str, float]], way: int) -> str:

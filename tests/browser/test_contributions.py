@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import bars, count, cursor, open_tab, start, tokens, wait_for
+from tests.browser.actions import HOSTILE, bars, count, cursor, open_tab, start, tokens, wait_for
 
 ROUNDING = 0.005  # of each number that is shown with two decimals
 
@@ -93,6 +93,11 @@ def test_any_token_is_explained_against_any_other(page: Page) -> None:
     page.locator("#neurons select").first.select_option("")
     open_tab(page, "Who wrote this?")
     expect(told(page)).to_contain_text(f"The logit of “{labels[0]}” is")
+    pick.first.select_option("typed")
+    box.fill(HOSTILE)
+    box.press("Enter")
+    expect(page.locator("#message")).to_contain_text("this is about the first")
+    assert page.locator("#contributions img, #contributions b").count() == 0
 
 
 def test_a_token_written_twenty_steps_ago(open_page: Callable[..., Page]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from model_runtime.part_records import Question
 from tests.viz import part_records_by_hand as by_hand
-from viz.contributions import check, contributions_payload, told
+from viz.contributions import check, contributions_payload, told, told_heads
 from viz.labels import visible
 from viz.neurons import layers_payload, neurons_payload
 from viz.payload import unpack
@@ -58,16 +58,19 @@ class TestSentences:
             "The logit of “·Tokyo” is 5.62 above the vocabulary's mean.",
             "MLP 0 added most, +4.00; then attention 1, +3.12, and the embedding, +0.50.",
             "MLP 1 took off most, \u22121.50; then attention 0, \u22120.75.",
-            "Among the heads, L1 H0 added most, +3.00; then L0 H0, +1.00; L0 H1 took off most, \u22122.00.",
         ]
+        assert told_heads(by_hand.contributions()) == (
+            "Among the heads, L1 H0 added most, +3.00; then L0 H0, +1.00; L0 H1 took off most, \u22122.00."
+        )
 
     def test_a_negative_number_begins_with_what_took_off(self) -> None:
-        subject, first, second, heads = told(by_hand.contributions(scale=-1.0))
+        subject, first, second = told(by_hand.contributions(scale=-1.0))
         assert subject.endswith("is 5.62 below the vocabulary's mean.")
         assert first == (
             "MLP 0 took off most, \u22124.00; then attention 1, \u22123.12, and the embedding, \u22120.50."
         )
         assert second == "MLP 1 added most, +1.50; then attention 0, +0.75."
+        heads = told_heads(by_hand.contributions(scale=-1.0))
         assert heads.endswith("then L0 H0, \u22121.00; L0 H1 added most, +2.00.")
 
     def test_blocks_and_pairs(self) -> None:
@@ -76,6 +79,7 @@ class TestSentences:
             "Block 0 took off most, \u22125.00.",
             "Block 1 added most, +2.00; then the embedding, +1.00.",
         ]
+        assert told_heads(by_hand.blocks()) == ""
 
     def test_says_where_nothing_speaks_against_it(self) -> None:
         record = by_hand.contributions()

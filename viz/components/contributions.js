@@ -193,6 +193,7 @@ function draw() {
     order: tokenscope.decode(payload.head_order),
   };
   find('.ts-told-parts').textContent = payload.told.join(' ');
+  find('.ts-told-heads').textContent = payload.told_heads;
   find('.ts-sum-check').textContent = payload.check;
   drawParts();
   drawHeads();

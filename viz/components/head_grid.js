@@ -15,7 +15,7 @@ window.tokenscope.headGrid = (() => {
     host.append(canvas);
     host.tabIndex = 0;
     host.setAttribute('role', 'slider'); // one value, the selected head, moved by arrow keys
-    let grid = null; // { layers, heads, groups, shared, ablated }
+    let grid = null; // { layers, heads, groups, shared, ablated, unknown: whether it is not known who shares }
     let selected = { layer: 0, head: 0 };
     let tile = 0;
     let scheduled = false;
@@ -108,7 +108,7 @@ window.tokenscope.headGrid = (() => {
 
     function lines(layer, head) {
       const group = grid.shared ? `reads key/value head ${groupOf(layer, head)}` : 'has keys and values of its own';
-      return [headName(layer, head), group, ...(isOff(layer, head) ? ['switched off'] : []), ...describe(layer, head)];
+      return [headName(layer, head), ...(grid.unknown ? [] : [group]), ...(isOff(layer, head) ? ['switched off'] : []), ...describe(layer, head)];
     }
 
     function say() {
@@ -176,9 +176,9 @@ window.tokenscope.headGrid = (() => {
     return {
       draw(payload) {
         const groups = tokenscope.decode(payload.groups);
-        const { layers, heads, shared, ablated } = payload;
+        const { layers, heads, shared, ablated, unknown } = payload;
         const model = groups.findIndex((group) => group >= 0); // the first layer with heads shows how they are grouped
-        grid = { layers, heads, shared, ablated, groups, model: Math.max(0, Math.floor(model / heads)) };
+        grid = { layers, heads, shared, ablated, unknown, groups, model: Math.max(0, Math.floor(model / heads)) };
         say();
         schedule();
       },

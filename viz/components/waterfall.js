@@ -2,7 +2,7 @@
 window.tokenscope.waterfall = (() => {
   const { tokenscope } = window;
   const NAMESPACE = 'http://www.w3.org/2000/svg';
-  const BOX = { height: 250, left: 44, right: 6, top: 30, foot: 22, least: 15, label: 30, number: 42 };
+  const BOX = { height: 250, left: 44, right: 6, top: 30, foot: 22, least: 12, label: 30, number: 42 };
 
   function add(parent, name, attributes, text) {
     const node = document.createElementNS(NAMESPACE, name);

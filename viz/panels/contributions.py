@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from model_runtime import FeatureUnavailable
 from model_runtime.part_records import Contributions
 from viz.components.parts import ContributionsView
@@ -27,11 +29,13 @@ def draw(scene: Scene) -> dict[str, Any]:
 
 
 def _grid(scene: Scene, record: Contributions) -> dict[str, Any]:
-    """What the grid of heads needs, or why there is none."""
+    """What the grid of heads needs; none where the record has no heads."""
     if record.unsplit_heads:
         return {"grid": None}
     try:
         shared = scene.model.looking(scene.moment, scene.view.cursor, [scene.view.cursor])
-    except FeatureUnavailable as error:
-        return {"grid": None, "unsplit_heads": str(error)}
+    except FeatureUnavailable:  # the heads' outputs can be seen, but not what they read
+        known = np.isfinite(record.heads)
+        heads = np.where(known, np.arange(record.heads.shape[1]), -1)
+        return {"grid": {**grid_payload(heads, np.zeros_like(known)), "unknown": True}}
     return {"grid": grid_payload(shared.key_value_head, shared.ablated)}
