@@ -15,7 +15,7 @@ def curves_payload(curves: LensCurves, final: int, lead: tuple[int, int]) -> dic
     Args:
         curves: The curves.
         final: The id of the model's final choice; its curve is named so.
-        lead: The first stream in which the final choice leads, and the one from which on it stays first.
+        lead: The half step of the row in which the final choice leads first, and of the one from which on it stays so.
 
     Returns:
         `readings` are half steps: stream k is 2k, the midpoint of block k is 2k + 1.

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_runtime.lens_records import LensGrid
+from model_runtime.records import Integers
 from viz.labels import visible
 from viz.payload import pack
 from viz.window import Window
@@ -27,11 +28,12 @@ def lens_payload(lens: LensGrid, labels: list[str], window: Window, cursor: int,
 
     Returns:
         Rows in the order of the computation, each with its name and its half step: stream k is 2k, the midpoint of
-        block k is 2k + 1. `most` is what the scale of the divergence ends with, in nats. `first_lead` and `settled`
-        are half steps, too.
+        block k is 2k + 1. `first_lead` and `settled` are half steps, too: see `leads`. `most` is what the scale of the
+        divergence ends with, in nats.
     """
     part = slice(window.start, window.stop)
     readings = row_readings(lens.ids.shape[0], lens.middle is not None)
+    first, settled = leads(lens)
     ids = _rows(lens, "ids")[:, part]
     targets = lens.target_ids[part]
     columns = ("probability", "target_rank", "target_probability", "entropy", "divergence")
@@ -45,13 +47,27 @@ def lens_payload(lens: LensGrid, labels: list[str], window: Window, cursor: int,
         "ids": pack(ids),
         **{name: pack(_rows(lens, name)[:, part]) for name in columns},
         "target_ids": pack(targets),
-        "first_lead": pack(2 * lens.first_lead[part]),
-        "settled": pack(2 * lens.settled[part]),
+        "first_lead": pack(first[part]),
+        "settled": pack(settled[part]),
         "words": {str(token): visible(lens.vocabulary[token]) for token in np.unique(np.append(ids, targets)).tolist()},
         "vocabulary": vocabulary,
         "most": _round_up(float(np.nanmax(_rows(lens, "divergence")))),
         "shown": window.describe(),
     }
+
+
+def leads(lens: LensGrid) -> tuple[Integers, Integers]:
+    """Where the final choice comes first, counting the midpoints where the lens has them.
+
+    Returns:
+        [token] the half step of the first row in which the final choice leads, and that of the first row from which on
+        it stays first.
+    """
+    readings = np.array(row_readings(lens.ids.shape[0], lens.middle is not None))
+    led = _rows(lens, "target_rank") == 0
+    behind = led[::-1].argmin(0)  # rows from the output down to the last that is not led
+    settled = np.where(led.all(0), 0, len(led) - behind)
+    return readings[led.argmax(0)], readings[np.minimum(settled, len(led) - 1)]
 
 
 def stream_names(streams: int) -> list[str]:

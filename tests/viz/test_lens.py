@@ -1,16 +1,22 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_runtime import Moment
+from model_runtime.errors import InputError
 from model_runtime.lens_records import LensCell, LensCurves, LensGrid, LensReading
 from model_runtime.records import Integers
 from viz.lens_cell import cell_payload
 from viz.lens_curves import curves_payload
-from viz.lens_grid import lens_payload, nearest_reading, row_name, row_readings, stream_names
+from viz.lens_grid import leads, lens_payload, nearest_reading, row_name, row_readings, stream_names
+from viz.panels.actions import Outcome, Request
+from viz.panels.layer_actions import LAYER_ACTIONS
+from viz.panels.view import View
 from viz.payload import unpack
 from viz.window import Window
 
@@ -65,12 +71,10 @@ class TestGrid:
         assert payload["readings"] == [0, 2, 4, 6]
         assert payload["rows"] == ["0 embedding", "1 after block 0", "2 after block 1", "3 output"] == stream_names(4)
 
-    def test_rows_are_named_and_leads_are_half_steps(self) -> None:
+    def test_rows_are_named_and_the_window_is_placed(self) -> None:
         payload = lens_payload(_lens(), LABELS, Window(1, 4, 5), 3, 1000)
         assert payload["rows"][:3] == ["0 embedding", "after attention 0", "1 after block 0"]
         assert payload["rows"][-2:] == ["after attention 2", "3 output"]
-        assert unpack(payload["first_lead"]).tolist() == [2, 4, 0]
-        assert unpack(payload["settled"]).tolist() == [6, 4, 0]
         assert (payload["start"], payload["total"], payload["cursor"]) == (1, 5, 3)
 
     def test_every_cell_has_its_word_as_plain_text(self) -> None:
@@ -99,6 +103,23 @@ class TestGrid:
         )
         payload = lens_payload(lens, ["·word"] * 128, Window(0, 128, 128), 0, 128_000)
         assert len(json.dumps(payload)) < 6 * 4 * 65 * 128 * 4 / 3 + 8_000
+
+
+@given(st.booleans(), st.lists(st.lists(st.booleans(), min_size=7, max_size=7), min_size=1, max_size=5))
+def test_the_lead_is_found_among_all_rows(middle: bool, led: list[list[bool]]) -> None:
+    columns = [[*column[:6], True] for column in led]  # the output leads always: its choice is what is looked for
+    rank = np.where(np.array(columns).T, 0, 5)
+    grid = _reading(np.zeros((4, len(led)), np.int64), 0)
+    between = replace(_reading(np.zeros((3, len(led)), np.int64), 0), target_rank=rank[1::2])
+    none = np.zeros(len(led), np.int64)
+    lens = LensGrid(
+        **{**vars(grid), "target_rank": rank[::2]}, target_ids=none, first_lead=none, settled=none, vocabulary=TEXT
+    )
+    first, settled = leads(replace(lens, middle=between) if middle else lens)
+    for column, lead, stays in zip(columns, first.tolist(), settled.tolist(), strict=True):
+        rows = {reading: column[reading] for reading in range(0, 7, 1 if middle else 2)}
+        assert lead == min(reading for reading in rows if rows[reading])
+        assert stays == min(reading for reading in rows if all(rows[later] for later in rows if later >= reading))
 
 
 @given(st.integers(2, 100), st.booleans(), st.integers(0, 400))
@@ -157,3 +178,58 @@ class TestCurves:
         assert np.array_equal(unpack(payload["rank"]), rank)
         assert payload["labels"] == ["·Tokyo", "</svg>"]
         assert (payload["ids"], payload["final"], payload["vocabulary"]) == ([7, 3], 7, 100)
+
+
+class _Words:
+    """A model whose vocabulary is words, with or without a space before them."""
+
+    WORDS = ("is", " is", " Tokyo", "To", "kyo", " the", "q", " q", " ")
+
+    def text(self, token: int) -> str:
+        return self.WORDS[token]
+
+    def card(self) -> SimpleNamespace:
+        return SimpleNamespace(vocabulary_size=len(self.WORDS))
+
+    def append(self, moment: Moment, text: str) -> Moment:
+        ids: list[int] = []
+        while text:
+            word = max((word for word in self.WORDS if text.startswith(word)), key=len)
+            ids.append(self.WORDS.index(word))
+            text = text[len(word) :]
+        return replace(moment, ids=(*moment.ids, *ids))
+
+
+class TestFollow:
+    MOMENT = Moment(model="m", revision="", fingerprint="f", ids=(5, 1), prompt_length=2)
+
+    def _follow(self, view: View, **detail: object) -> Outcome:
+        return LAYER_ACTIONS["follow"](_Words(), view, Request(detail, "", False))  # type: ignore[arg-type]
+
+    def _view(self, *tokens: int) -> View:
+        return View(branches=(self.MOMENT.to_text(),), follow=tokens)
+
+    def test_a_word_is_found_after_a_space(self) -> None:
+        outcome = self._follow(self._view(), text="Tokyo")
+        assert outcome.view.follow == (2,)
+        assert "·Tokyo" in outcome.notice
+
+    def test_of_several_tokens_the_first_is_followed_and_all_are_named(self) -> None:
+        outcome = self._follow(self._view(5), text="qis")
+        assert outcome.view.follow == (5, 7)
+        assert "2 tokens" in outcome.notice
+        assert "“·q”, “is”" in outcome.notice
+
+    def test_typing_a_followed_token_keeps_it_and_clicking_takes_it_back(self) -> None:
+        view = self._view(2, 0)
+        assert self._follow(view, text="Tokyo").view.follow == (2, 0)
+        assert self._follow(view, token=2).view.follow == (0,)
+
+    @pytest.mark.parametrize("detail", [{"text": " "}, {"token": 9}, {"token": "2"}, {}])
+    def test_what_is_no_token_is_refused(self, detail: dict[str, object]) -> None:
+        with pytest.raises(InputError):
+            self._follow(self._view(), **detail)
+
+    def test_there_is_an_end_to_following(self) -> None:
+        with pytest.raises(InputError, match="6 tokens"):
+            self._follow(self._view(0, 1, 2, 3, 4, 5), token=7)

@@ -122,10 +122,10 @@ function drawFollowed() {
   const position = `after “${payload.cell.label}” (${payload.cell.position})`;
   find('.ts-follow-title').textContent = position;
   const label = curves.labels[curves.ids.indexOf(curves.final)];
-  const { first_lead: first, settled } = curves;
+  const [first, settled] = [curves.first_lead, curves.settled].map((reading) => `“${payload.rows[payload.readings.indexOf(reading)]}”`);
   find('.ts-lens-follow .ts-facts-line').textContent = first === settled
-    ? `The final choice “${label}” leads from row ${settled} on.`
-    : `The final choice “${label}” first leads in row ${first}, and stays first from row ${settled} on.`;
+    ? `The final choice “${label}” leads from ${settled} on.`
+    : `The final choice “${label}” first leads in ${first}, and stays first from ${settled} on.`;
   list.replaceChildren(...curves.ids.map((id, index) => {
     const chosen = payload.follow.includes(id);
     const chip = document.createElement(chosen ? 'button' : 'span');

@@ -6,7 +6,7 @@ from model_runtime import FeatureUnavailable
 from viz.components.charts import LensView
 from viz.lens_cell import cell_payload
 from viz.lens_curves import curves_payload
-from viz.lens_grid import lens_payload, nearest_reading
+from viz.lens_grid import leads, lens_payload, nearest_reading
 from viz.panels.scene import Scene
 
 # Tokens of a cell that are listed, and as many of the output.
@@ -32,7 +32,7 @@ def draw(scene: Scene) -> dict[str, Any]:
     final = int(lens.target_ids[cursor])
     followed = [final, *(token for token in view.follow if token != final)]
     curves = model.lens_curves(moment, followed, cursor, middle)
-    lead = (int(lens.first_lead[cursor]), int(lens.settled[cursor]))
+    first, settled = leads(lens)
     return {
         **frame,
         **lens_payload(lens, scene.labels, scene.window, cursor, scene.card.vocabulary_size),
@@ -40,5 +40,5 @@ def draw(scene: Scene) -> dict[str, Any]:
         "middle": view.middle,
         "has_middle": middle or not view.middle,
         "cell": cell_payload(cell, scene.labels[cursor]),
-        "curves": curves_payload(curves, final, lead),
+        "curves": curves_payload(curves, final, (int(first[cursor]), int(settled[cursor]))),
     }
