@@ -19,7 +19,6 @@ from model_runtime.recorder import Recorder, Tape, first_tensor
 # The largest difference allowed between what the parts sum to and what the block added, as a share of the latter.
 # 16-bit models round the stream at every addition.
 BOUNDS = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 4e-2}
-ONE = 5e-3  # how near to 1 a block's scale is 1: no model is known that multiplies by so little, and 16 bits round
 ROUNDINGS = 4  # of the stream itself, which the difference of two streams inherits
 
 
@@ -187,17 +186,21 @@ def _candidates(calls: list[_Call]) -> list[_Call]:
 def _best(candidates: list[_Call], before: torch.Tensor, after: torch.Tensor) -> tuple[tuple[_Call, ...], float]:
     """The pair, or else the one, that explains best what the block added, with its scale; empty where none does."""
     change = after.double() - before.double()
-    stream = torch.maximum(before.abs(), after.abs()).double().amax(1)
     bound, rounding = BOUNDS.get(before.dtype, BOUNDS[torch.bfloat16]), ROUNDINGS * torch.finfo(before.dtype).eps
-    allowed = bound * change.abs().amax(1) + rounding * stream  # [token]
+    stream = torch.maximum(before.abs(), after.abs()).double()
+    allowed = (bound * change.abs().amax(1, keepdim=True) + rounding * stream).clamp(min=1e-30)  # [token, width]
     outputs = {id(call): _written(call).double() for call in candidates}
     for group in (combinations(candidates, 2), combinations(candidates, 1)):
         best: tuple[float, tuple[_Call, ...], float] = (1.0, (), 1.0)
         for written in group:
             both = sum((outputs[id(call)] for call in written), torch.zeros_like(change))
-            scale = float((change * both).sum() / (both * both).sum().clamp(min=1e-30))
-            scale = 1.0 if abs(scale - 1) < min(bound, ONE) else scale
-            excess = float(((both * scale - change).abs().amax(1) / allowed).max())
+            # Least squares, in units of what rounding may do: one huge entry of the stream must not decide alone.
+            weighed, target = both / allowed, change / allowed
+            fitted = float((target * weighed).sum() / (weighed * weighed).sum().clamp(min=1e-30))
+            for scale in (1.0, fitted):  # 1 where that does: a fit to rounded numbers is never quite 1
+                excess = float((weighed * scale - target).abs().max())
+                if excess <= 1:
+                    break
             if excess < best[0]:
                 best = excess, written, scale
         if best[1]:

@@ -256,10 +256,18 @@ def test_later_tokens_and_other_interventions_change_the_answer_as_they_should(l
 
 @pytest.mark.parametrize("family", ["llama", "phi"])
 def test_what_attention_adds_is_kept_only_where_there_is_a_midpoint(family):
-    _, model = pair_of(family)
+    pair, model = pair_of(family)
     recording = model._recording(walked(model, IDS))
     kept = [chunk.attended is not None for chunk in recording.chunks]
     assert all(kept) if family not in PARALLEL else not any(kept)
+    if all(kept):
+        seen = ByHand(family, pair.stock, IDS)
+        for layer in range(3):
+            expected = seen.seen.returned[seen.attention[layer]]
+            assert close(recording.attended(layer, 0, len(IDS)), expected, expected)
+            assert close(recording.cut(19).attended(layer, 6, 18), expected[6:18], expected)
+        held = sum(recording.storages().values())
+        assert held >= sum(chunk.attended.untyped_storage().nbytes() for chunk in recording.chunks) * 2
 
 
 def test_what_is_asked_wrongly_is_refused(llama):

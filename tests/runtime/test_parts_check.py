@@ -146,6 +146,19 @@ def test_in_16_bit_the_parts_are_found_and_sum_to_what_rounding_leaves(family, d
         assert found.error != 0
 
 
+@pytest.mark.parametrize("family", ["llama", "gemma2", "granite"])
+def test_one_huge_entry_of_the_stream_does_not_hide_the_parts(family):
+    """In 16 bits such an entry, which many large models have, rounds by more than the parts are long."""
+    model = build(family, FAMILIES[family]).model
+    with torch.no_grad():
+        model.get_input_embeddings().weight[:, 5] *= 300
+    engine = installing.install(model.to(torch.bfloat16)).engine
+    for parts in engine.writers:
+        assert parts.scale == pytest.approx(0.5 if family == "granite" else 1, abs=0.01)
+        assert parts.attention.projection is not None
+        assert parts.mlp.projection is not None
+
+
 def vector(width=32, seed=0):
     return torch.randn(width, generator=torch.Generator().manual_seed(seed))
 
