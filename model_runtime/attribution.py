@@ -19,6 +19,7 @@ from model_runtime.edits import Changes
 from model_runtime.engine import Engine
 from model_runtime.errors import FeatureUnavailable
 from model_runtime.part_records import Question
+from model_runtime.recording import Recording
 from model_runtime.records import Floats
 from model_runtime.selfcheck import FAILURES
 
@@ -97,10 +98,14 @@ class Attributor:
                 asked, "integrated", scores, ends, "the vocabulary's mean embedding", (steps, done + 2, steps + 2)
             )
 
-    def leave_one_out(self, asked: Asked) -> Iterator[Attribution]:
+    def leave_one_out(self, asked: Asked, recording: Recording) -> Iterator[Attribution]:
         """The number less what it is without each token, the later ones closing up.
 
         Steering goes on from the same position, counted in the shortened text.
+
+        Args:
+            asked: The question.
+            recording: Of the text or a longer one; what stands before the token that is left out is not run again.
         """
         ids, last = asked.ids, len(asked.ids) - 1
         with self._lock:
@@ -111,14 +116,16 @@ class Attributor:
             left_out = range(begin, min(begin + rows, last))
             if left_out:
                 with self._lock:
-                    without = self._plain_values(asked, [ids[:index] + ids[index + 1 :] for index in left_out])
+                    texts = [ids[:index] + ids[index + 1 :] for index in left_out]
+                    without = self._plain_values(asked, texts, recording.cut(begin))
                 scores[left_out.start : left_out.stop] = value - without
             runs = (1, left_out.stop + 2, last + 2)
             yield _record(asked, "leave-one-out", scores, (value, baseline), "only the last token", runs)
 
-    def _plain_values(self, asked: Asked, texts: Sequence[tuple[int, ...]]) -> Scores:
-        """[row] the number on several texts of one length."""
-        values: Scores = number_of(asked.question, self._engine.newest_logits(texts, asked.changes)).cpu().numpy()
+    def _plain_values(self, asked: Asked, texts: Sequence[tuple[int, ...]], base: Recording | None = None) -> Scores:
+        """[row] the number on several texts of one length, which may all go on from a recorded beginning."""
+        logits = self._engine.newest_logits(texts, asked.changes, base)
+        values: Scores = number_of(asked.question, logits).cpu().numpy()
         return values
 
     def _embeddings(self, ids: tuple[int, ...]) -> torch.Tensor:

@@ -50,12 +50,13 @@ class CauseQuestions(Questions):
         self._check(moment)
         question = self._question(moment, position, target, centred)
         with self._lock:
+            recording = self._recording(moment)
             asked = Asked(moment.ids[: question.position + 1], question, self._changes(moment.interventions))
         if method == "gradient":
             return self._attributor.gradient(asked)
         if method == "integrated":
             return self._attributor.integrated(asked, steps)
-        return self._attributor.leave_one_out(asked)
+        return self._attributor.leave_one_out(asked, recording)
 
     def patch(
         self,
