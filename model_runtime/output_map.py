@@ -17,6 +17,8 @@ from model_runtime.frozen import Frozen, freeze, plain
 from model_runtime.recorder import first_tensor
 from model_runtime.selfcheck import BOUNDS
 
+# What the config of a family may call the bound of its softcap.
+SOFTCAP_NAMES = ("final_logit_softcapping", "logits_soft_cap")
 SEVERAL = 4  # positions that a constant has to be the same at
 ONE = 2e-3  # how near to 1 a constant is 1: no model is known that multiplies by so little, and 16 bits round
 
@@ -141,7 +143,8 @@ def find_output_map(engine: Engine, ids: torch.Tensor) -> OutputMap | str:
         chain = _chain(calls, tape.streams[-1], last)
         if chain is None:
             return "Other things than norms and linear maps stand between its last layer and its output embedding"
-        end = _end(last.returned, logits, getattr(engine.anatomy.config, "final_logit_softcapping", None))
+        named = [getattr(engine.anatomy.config, name, None) for name in SOFTCAP_NAMES]
+        end = _end(last.returned, logits, next((cap for cap in named if cap), None))
     if end is None:
         return "Its logits are not the output embedding's results times a constant"
     return OutputMap(chain[0], head, chain[1], *end)

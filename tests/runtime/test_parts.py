@@ -231,6 +231,34 @@ def test_a_layer_that_attends_twice_has_no_heads():
     assert found.heads.shape == (3, 0)
 
 
+def test_blocks_with_one_part_each_have_no_other():
+    """Nemotron-H's blocks are a running state, an attention or an MLP."""
+    settings = {"layers_block_type": ["mamba", "attention", "mlp"], "mamba_num_heads": 4, "mamba_head_dim": 8}
+    pair = build("nemotron_h", {**settings, "ssm_state_size": 8, "n_groups": 1})
+    model = Model(pair.model, byte_level())
+    moment = walked(model, IDS)
+    seen = run(pair.stock, IDS, [])
+    for position in (6, NEWEST):
+        found = model.contributions(moment, position, 9)
+        assert found.names == ("embedding", "attention 0", "attention 1", "MLP 2", "bias")
+        assert close(found.values.sum(), seen.logits[position][9], seen.logits[position])
+        assert np.isnan(found.heads[[0, 2]]).all()
+        assert close(found.heads[1].sum() + found.output_bias[1], found.values[2], seen.logits[position])
+    with pytest.raises(FeatureUnavailable, match="L0 has no MLP"):
+        model.neurons(moment, 0)
+    assert model.neurons(moment, 2).count == 48
+
+
+def test_heads_that_are_normed_together_before_the_projection_are_still_told_apart():
+    """BitNet: none can be switched off alone, but with the norm held each has its own slice."""
+    pair = build("bitnet", {})
+    model = Model(pair.model, byte_level())
+    moment, stock = moment_of(model, IDS), ByHand("bitnet", pair.stock, IDS)
+    for layer in range(3):
+        expected = stock.read(stock.heads(layer, 9), 9)[:, 4]
+        assert close(model.contributions(moment, 9, 4).heads[layer], expected, stock.seen.logits[9])
+
+
 def test_where_the_cache_is_not_used_the_whole_text_runs_again(llama):
     moment = moment_of(llama, IDS)
     stepped = llama.contributions(walked(llama, IDS), 12, 5)
