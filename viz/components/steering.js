@@ -71,6 +71,8 @@ function drawExamples() {
       inputOf('minus').value = minus;
       stream = Math.round(depth * facts.layers);
       setStrength(strength);
+      drawStreams();
+      drawSum();
       send();
     });
     return button;

@@ -53,9 +53,11 @@ def start(model: "Model", view: View | None, request: Request) -> Outcome:
         return Outcome(fresh)
     card = model.card()
     layer, head = min(view.layer, card.layers - 1), min(view.head, card.heads - 1)
-    # Heads stay off: the bar that says so is in sight, and one click restores them.
-    moment = replace(moment, interventions=view.moment.interventions)
-    kept = replace(view, layer=layer, head=head, branch=0, keys=())
+    # Heads stay off and streams steered: the bar that says so is in sight, and one click takes all of it back.
+    before = view.moment
+    moment = replace(moment, interventions=before.interventions)
+    changed = view.changed if before.ids[: before.prompt_length] == moment.ids else ""  # it is made of the prompt
+    kept = replace(view, layer=layer, head=head, branch=0, keys=(), changed=changed)
     return Outcome(replace(kept, branches=fresh.branches).at(moment))
 
 
