@@ -11,6 +11,7 @@ from model_runtime.model import Model
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "reading-the-layers.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
+MINUS = "\u2212"
 SHAWSHANK = "The Shawshank"
 JAPAN, FRANCE = "The capital of Japan is", "The capital of France is"
 MARY = "When Mary and John went to the store, John gave a drink to"
@@ -85,7 +86,7 @@ def test_attention_brought_the_country() -> None:
 def test_the_country_moves_to_the_last_token() -> None:
     stream, attention, mlp, heads = (patched(JAPAN, FRANCE, part) for part in ("stream", "attention", "MLP", "heads"))
     at = {name: grid.recovered for name, grid in zip("samh", (stream, attention, mlp, heads), strict=True)}
-    assert said(f"is {stream.clean:.2f} with Japan and −{-stream.changed:.2f} with France")
+    assert said(f"is {stream.clean:.2f} with Japan and {MINUS}{-stream.changed:.2f} with France")
     rows = [
         ("stream 0", "“ Japan”", f"{at['s'][0, 3]:.2f}"),
         ("stream 3", "“ Japan”", f"{at['s'][3, 3]:.2f}"),
@@ -112,7 +113,7 @@ def test_tokyo_leads_only_at_the_end() -> None:
 def test_one_head_decides_between_the_names() -> None:
     heads, stream = patched(MARY, JOHN, "heads"), patched(MARY, JOHN, "stream")
     assert (heads.question.text, heads.question.against_text) == (" Mary", " John")
-    assert said(f"goes from {heads.clean:.2f} to −{-heads.changed:.2f}")
+    assert said(f"goes from {heads.clean:.2f} to {MINUS}{-heads.changed:.2f}")
     assert said(f"putting back L3 H1 alone recovers {heads.recovered[3, 1]:.2f}")
     assert np.sort(heads.recovered.ravel())[-2] < 0.1
     assert said(f"sits at the second name ({stream.recovered[3, 9]:.2f})")
@@ -123,7 +124,7 @@ def test_two_heads_of_block_3_speak_against_each_other() -> None:
     pair = patched(MARY, JOHN, "heads").question
     assert pair.against is not None
     found = model().contributions(moment(MARY), target=(pair.target, pair.against))
-    assert said(f"L3 H1 wrote +{found.heads[3, 1]:.2f} and L3 H0 wrote −{-found.heads[3, 0]:.2f}")
+    assert said(f"L3 H1 wrote +{found.heads[3, 1]:.2f} and L3 H0 wrote {MINUS}{-found.heads[3, 0]:.2f}")
     assert said(f"write her name, +{found.heads[4, 6]:.2f} and +{found.heads[5, 0]:.2f}")
     assert said(f"this comes to {found.total:.2f}")
     assert found.heads[3, 1] / found.total == pytest.approx(1 / 3, abs=0.02)
