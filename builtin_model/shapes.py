@@ -6,7 +6,25 @@ from typing import Any
 
 from transformers import GPT2Config, GPT2LMHeadModel, Phi3Config, Phi3ForCausalLM, PreTrainedModel
 
+from builtin_model.corpus.mixture import FIRST_STAGE, SECOND_STAGE, THIRD_STAGE, Weights
 from builtin_model.tokenizer import Style
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training.
+
+    Attributes:
+        steps: Training steps.
+        peak: The largest learning rate, of matrices (Muon) and of everything else (AdamW).
+        decay: The last part of the steps, as a fraction, over which the rate falls to a twentieth.
+        weights: How often each kind of document is written.
+    """
+
+    steps: int
+    peak: float
+    decay: float
+    weights: Weights
 
 
 @dataclass(frozen=True)
@@ -18,12 +36,19 @@ class Shape:
         model: The class of transformers that computes it.
         config: Its config for a context of so many tokens.
         style: What its tokenizer is like.
+        stages: How it is trained.
     """
 
     name: str
     model: type[PreTrainedModel]
     config: Callable[[int], Any]
     style: Style
+    stages: tuple[Stage, ...]
+
+    @property
+    def steps(self) -> int:
+        """Training steps in all."""
+        return sum(stage.steps for stage in self.stages)
 
 
 def _phi3(context: int) -> Phi3Config:
@@ -67,7 +92,27 @@ def _gpt2(context: int) -> GPT2Config:
 
 MODERN = Style(vocabulary=4096, chat=True, digits_alone=True)
 OLD = Style(vocabulary=2048, chat=False, digits_alone=False)
-SHAPES = {
-    shape.name: shape
-    for shape in (Shape("phi3", Phi3ForCausalLM, _phi3, MODERN), Shape("gpt2", GPT2LMHeadModel, _gpt2, OLD))
-}
+PHI3 = Shape(
+    "phi3",
+    Phi3ForCausalLM,
+    _phi3,
+    MODERN,
+    (
+        Stage(4000, 3e-3, 0.6, FIRST_STAGE),
+        Stage(1200, 1.5e-3, 1 - 100 / 1200, SECOND_STAGE),
+        Stage(500, 1.5e-3, 0.8, THIRD_STAGE),
+    ),
+)
+# Shorter: it is there to be compared with, and its smaller vocabulary makes it quicker to teach.
+GPT2 = Shape(
+    "gpt2",
+    GPT2LMHeadModel,
+    _gpt2,
+    OLD,
+    (
+        Stage(2600, 3e-3, 0.6, FIRST_STAGE),
+        Stage(700, 1.5e-3, 1 - 100 / 700, SECOND_STAGE),
+        Stage(300, 1.5e-3, 0.8, THIRD_STAGE),
+    ),
+)
+SHAPES = {shape.name: shape for shape in (PHI3, GPT2)}

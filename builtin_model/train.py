@@ -14,37 +14,11 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from builtin_model.corpus.mixture import FIRST_STAGE, SECOND_STAGE, THIRD_STAGE, Weights
 from builtin_model.packing import UNLEARNABLE, batch
-from builtin_model.shapes import SHAPES, Shape
+from builtin_model.shapes import SHAPES, Shape, Stage
 from builtin_model.tokenizer import END_OF_TEXT, END_OF_TURN, train_tokenizer
 
 log = logging.getLogger("train")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stretch of training.
-
-    Attributes:
-        steps: Training steps.
-        peak: The largest learning rate, of matrices (Muon) and of everything else (AdamW).
-        decay: The last part of the steps, as a fraction, over which the rate falls to a twentieth.
-        weights: How often each kind of document is written.
-    """
-
-    steps: int
-    peak: float
-    decay: float
-    weights: Weights
-
-
-STAGES = (
-    Stage(4000, 3e-3, 0.6, FIRST_STAGE),
-    Stage(1200, 1.5e-3, 1 - 100 / 1200, SECOND_STAGE),
-    Stage(500, 1.5e-3, 0.8, THIRD_STAGE),
-)
-STEPS = sum(stage.steps for stage in STAGES)
 
 
 @dataclass(frozen=True)
@@ -69,7 +43,7 @@ class Recipe:
     warm_up: int = 100
 
 
-def stage_at(step: int, stages: tuple[Stage, ...] = STAGES) -> tuple[Stage, int]:
+def stage_at(step: int, stages: tuple[Stage, ...]) -> tuple[Stage, int]:
     """The stage that a step falls into, and the index of the step in it.
 
     Raises:
@@ -106,16 +80,16 @@ def train(shape: Shape, recipe: Recipe, out: Path) -> None:
     tokenizer = _tokenizer(shape, recipe, out)
     torch.manual_seed(recipe.seed)
     model = shape.model(shape.config(recipe.context))
-    chosen = optimisers(model, STAGES[0].peak)
+    chosen = optimisers(model, shape.stages[0].peak)
     first = _resume(model, chosen, out / "checkpoint.pt")
-    log.info("%.2f M parameters, step %d of %d", model.num_parameters() / 1e6, first, STEPS)
+    log.info("%.2f M parameters, step %d of %d", model.num_parameters() / 1e6, first, shape.steps)
     started = time.monotonic()
-    for step in range(first, STEPS):
-        loss = _step(model, chosen, tokenizer, recipe, step)
+    for step in range(first, shape.steps):
+        loss = _step(model, chosen, tokenizer, recipe, stage_at(step, shape.stages), step)
         if step % 50 == 0:
             speed = (step - first + 1) * recipe.tokens / (time.monotonic() - started)
             log.info("step %d loss %.3f, %.0f tokens a second", step, loss, speed)
-        if step % 250 == 249 or step == STEPS - 1:
+        if step % 250 == 249 or step == shape.steps - 1:
             _keep(model, chosen, out / "checkpoint.pt", step + 1)
             export(model, tokenizer, out / "weights")
 
@@ -125,11 +99,12 @@ def _step(
     chosen: list[torch.optim.Optimizer],
     tokenizer: PreTrainedTokenizerFast,
     recipe: Recipe,
+    staged: tuple[Stage, int],
     step: int,
 ) -> float:
     long = step % recipe.long_every == recipe.long_every - 1
     length = recipe.context if long else recipe.length
-    stage, step_of_stage = stage_at(step)
+    stage, step_of_stage = staged
     ids, labels = batch(tokenizer, recipe.seed, step, recipe.tokens // length, length, stage.weights)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(ids, use_cache=False).logits
