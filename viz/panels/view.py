@@ -19,6 +19,8 @@ TABS: Final = (
     *("attention", "looking", "compare", "heads", "inside", "ablation", "bertviz"),
     *("lens", "contributions", "neurons", "residual"),
     *("inputs", "patching", "steering"),
+    *("loop", "streams", "choosing", "beams", "parts"),
+    *("map", "tokenizer", "embeddings", "block", "cache", "masks", "positions"),
 )
 AVERAGE: Final = -1  # the vocabulary's mean logit is taken off the target's
 NOTHING: Final = -2  # the target's logit stands alone
