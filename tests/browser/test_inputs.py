@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import HOSTILE, count, start, step, tokens
+from tests.browser.actions import HOSTILE, count, start, step, tokens, wait_for
 
 ROWS = "#inputs .ts-input-row"
 NOTE = "#token-strip .ts-strip-note"
@@ -48,12 +48,21 @@ def test_integrated_gradients_add_up(page: Page) -> None:
     expect(page.locator("#inputs .ts-inputs-text [aria-pressed=true]")).to_have_count(1)
 
 
+def test_an_error_is_told_beside_the_method(page: Page) -> None:
+    open_inputs(page)
+    page.select_option("#inputs .ts-method", "integrated")
+    page.locator("#inputs .ts-input-steps option").first.evaluate("(option) => { option.value = option.text = '7'; }")
+    page.select_option("#inputs .ts-input-steps select", "7")
+    page.click("#inputs .ts-start")
+    expect(page.locator("#inputs .ts-inputs-wrong")).to_contain_text("number of steps is 7")
+
+
 def test_a_choice_of_twenty_steps_ago_on_the_token_strip(page: Page) -> None:
     prompt = count(page)
     page.select_option("#token-strip select", "contribution")
     expect(page.locator(NOTE)).to_contain_text("No contributions yet")
-    for _ in range(20):
-        step(page)
+    page.evaluate("() => { for (let index = 0; index < 20; index += 1) tokenscope.act('step'); }")
+    wait_for(page, prompt + 20)
     page.locator(NOTE).get_by_role("button", name="Inputs").click()
     expect(page.locator("#inputs .ts-told")).to_be_visible()
     tokens(page).nth(prompt - 1).click()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import HOSTILE, count, cursor, start, step, tokens
+from tests.browser.actions import HOSTILE, count, cursor, start, tokens, wait_for
 
 GRID = "#residual .ts-table-grid"
 MAP = "#residual .ts-map-box"
@@ -90,8 +90,8 @@ def test_the_map_moves_and_its_marks_are_buttons(page: Page) -> None:
 def test_a_token_of_twenty_steps_ago(page: Page) -> None:
     open_residual(page)
     first = cursor(page)
-    for _ in range(20):
-        step(page)
+    page.evaluate("() => { for (let index = 0; index < 20; index += 1) tokenscope.act('step'); }")
+    wait_for(page, first + 21)
     tokens(page).nth(first + 1).click()
     expect(page.locator("#residual .ts-residual-title")).to_contain_text(f"({first + 1}) in stream 0")
     page.click("#residual [data-pairs=centred]")

@@ -6,11 +6,11 @@ const method = find('.ts-method');
 const steps = find('.ts-input-steps');
 const text = find('.ts-inputs-text');
 const rows = find('.ts-input-rows');
-const wrong = find('.ts-form-error');
+const wrong = find('.ts-inputs-wrong'); // the form of the question has one of its own
 const LEAST = 1e-3; // a scale for smaller values would make rounding look like effects
 const METHODS = {
   gradient: ['gradient × input', 'The gradient of the number by each token’s embedding, times the embedding (Shrikumar et al., 2016). ' +
-    'Local: it knows the slope at this text only, and nothing makes the scores add up.'],
+    'Local: it knows the slope at this text only. Nothing makes the scores add up, least of all where norms hide how long an embedding is.'],
   integrated: ['integrated gradients', 'The same gradients, averaged over the way from the baseline to the text (Sundararajan et al., 2017). ' +
     'The more steps, the closer they sum to the change.'],
   'leave-one-out': ['leave one out', 'How much the number falls when the token is taken away and the others close up (Li et al., 2016: ' +

@@ -6,6 +6,7 @@ window.tokenscope.streamMap = (() => {
   const EDGE = { x: 60, y: 26 }; // room for labels
   const CHARACTER = { width: 6.8, height: 13 };
   const MOST_CHARACTERS = 10;
+  const MOST_LABELS = 150; // to find room for more takes longer than a step
   const MARK = 5;
 
   function node(name, className, parent) {
@@ -62,6 +63,7 @@ window.tokenscope.streamMap = (() => {
       const own = map.cursor - map.start;
       const order = [...map.labels.keys()].reverse().sort((a, b) => Number(b === own) - Number(a === own));
       const taken = places.map(([x, y]) => ({ x: x - MARK, y: y - MARK, width: 2 * MARK, height: 2 * MARK }));
+      for (const token of order.splice(MOST_LABELS)) marks.children[token].lastChild.classList.add('ts-left-out');
       for (const token of order) {
         const [x, y] = places[token];
         const text = marks.children[token].lastChild;

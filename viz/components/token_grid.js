@@ -63,12 +63,15 @@ window.tokenscope.tokenGrid = (() => {
 
     function drawCells(context) {
       const stops = tokenscope.colours[grid.scale][tokenscope.theme()];
+      // A large model has a hundred thousand cells: their colours are mixed once.
+      const colours = Array.from({ length: 256 }, (_, index) => tokenscope.mix(stops, index / 255));
+      const colourOf = (share) => colours[Math.round(255 * Math.min(1, Math.max(0, share)))];
       const { masked } = tokenscope.colours.variables[tokenscope.theme()];
       const gap = cell.width > 8 && cell.height > 8 ? 1 : 0;
       for (let row = 0; row < grid.rows; row += 1) {
         for (let column = 0; column < grid.columns; column += 1) {
           const value = grid.values[row * grid.columns + column];
-          context.fillStyle = Number.isNaN(value) ? masked : tokenscope.mix(stops, grid.place(value));
+          context.fillStyle = Number.isNaN(value) ? masked : colourOf(grid.place(value));
           context.fillRect(column * cell.width, line(row) * cell.height, cell.width - gap, cell.height - gap);
         }
       }
