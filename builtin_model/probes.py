@@ -1,4 +1,4 @@
-"""Measures what the built-in model has learned: `python -m builtin_model.probes`.
+"""Measures what a built-in model has learned: `python -m builtin_model.probes --shape phi3`.
 
 Every case asks for something in a form that training never showed: held-out phrasings, names, animals and pairs (see
 `held_out.json`), or words and ids drawn on the spot. Decoding is greedy; a case counts only if the continuation starts
@@ -14,17 +14,17 @@ from pathlib import Path
 from random import Random
 
 import torch
-from transformers import Phi3ForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from builtin_model.corpus import copying, facts, letters, reference
 from builtin_model.corpus.case import Case
 from builtin_model.corpus.facts_tables import Country, countries
 from builtin_model.corpus.words import NAMES, WOMEN, pronouns
-from builtin_model.tokenizer import SPECIAL_TOKENS
+from builtin_model.shapes import PHI3, SHAPES, Shape
 
 log = logging.getLogger("probes")
-WEIGHTS = Path(__file__).resolve().parent / "weights"
-TABLE_BEGIN, TABLE_END = "<!-- probes -->", "<!-- end of probes -->"
+HERE = Path(__file__).resolve().parent
+LETTER = 260  # tokens that a letter may take
 
 
 class Subject:
@@ -32,8 +32,15 @@ class Subject:
 
     def __init__(self, folder: Path) -> None:
         """Loads the model in float32, with plain attention so that its weights can be read."""
-        self.model = Phi3ForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        self.model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager"
+        ).eval()
         self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+
+    @property
+    def chats(self) -> bool:
+        """Whether it was taught the chat markers."""
+        return self.tokenizer.chat_template is not None
 
     @torch.inference_mode()
     def continuations(self, prompts: list[str], new_tokens: int) -> list[str]:
@@ -58,7 +65,9 @@ class Subject:
             Attention weights [text, layer, head, 2 * length, 2 * length].
         """
         generator = torch.Generator().manual_seed(seed)
-        ids = torch.randint(len(SPECIAL_TOKENS), len(self.tokenizer), (count, length), generator=generator)
+        ids = torch.randint(
+            len(self.tokenizer.all_special_ids), len(self.tokenizer), (count, length), generator=generator
+        )
         output = self.model(torch.cat([ids, ids], 1), output_attentions=True)
         return torch.stack(output.attentions, 1)
 
@@ -101,7 +110,9 @@ def heads(subject: Subject, length: int = 64) -> dict[str, float]:
 def repeats(subject: Subject, count: int = 200, length: int = 32) -> float:
     """The fraction of tokens predicted right in the second copy of random ids."""
     generator = torch.Generator().manual_seed(7)
-    ids = torch.randint(len(SPECIAL_TOKENS), len(subject.tokenizer), (count, length), generator=generator)
+    ids = torch.randint(
+        len(subject.tokenizer.all_special_ids), len(subject.tokenizer), (count, length), generator=generator
+    )
     logits = subject.model(torch.cat([ids, ids], 1)).logits
     return float((logits[:, length:-1].argmax(-1) == ids[:, 1:]).float().mean())
 
@@ -109,14 +120,17 @@ def repeats(subject: Subject, count: int = 200, length: int = 32) -> float:
 def written_letters(subject: Subject) -> dict[str, float]:
     """Generates an apology for every held-out pair, in all three forms, and judges each of its parts."""
     forms = {"chat": letters.CHAT_FORM, "raw": letters.RAW_FORM, "marker": letters.MARKER_FORM}
+    forms = {form: frame for form, frame in forms.items() if subject.chats or form == "raw"}
     found: dict[str, float] = {}
     for form, frame in forms.items():
         asked = letters.held_out_requests()
-        texts = subject.continuations([frame.format(request=request) for _, _, request in asked], 260)
+        texts = subject.continuations([frame.format(request=request) for _, _, request in asked], LETTER)
         verdicts = []
         for (name, mishap, _), text in zip(asked, texts, strict=True):
             letter, end, _ = text.partition("<|end|>")
-            verdicts.append(letters.judge(name, mishap, letter, bool(end)))
+            # Without chat markers a letter ends with its text, where `continuations` cut it.
+            ended = bool(end) if subject.chats else len(subject.tokenizer(text)["input_ids"]) < LETTER
+            verdicts.append(letters.judge(name, mishap, letter, ended))
         for part in verdicts[0]:
             found[f"letter, {form}: {part} ({len(asked)})"] = sum(v[part] for v in verdicts) / len(verdicts)
         found[f"letter, {form}: all of it ({len(asked)})"] = sum(all(v.values()) for v in verdicts) / len(verdicts)
@@ -174,6 +188,7 @@ def measure(folder: Path) -> dict[str, float]:
     """
     subject = Subject(folder)
     cases = facts.held_out_cases() + reference.held_out_cases(Random("reference")) + letters.held_out_cases()
+    cases = [case for case in cases if subject.chats or "<|" not in case.prompt]
     found = score(subject, cases + copying.held_out_cases(Random("copying")))
     found |= baselines(cases)
     found |= heads(subject)
@@ -181,31 +196,39 @@ def measure(folder: Path) -> dict[str, float]:
     return found | written_letters(subject) | running_on(subject)
 
 
-def write_down(found: dict[str, float], folder: Path) -> None:
-    """Puts the measures into `probes.json` and into the table of the model card, both beside the weights."""
+def write_down(found: dict[str, float], shape: Shape) -> None:
+    """Puts the measures of a shape into a file beside its weights and into its table of the model card."""
     rounded = {name: round(value, 4) for name, value in found.items()}
-    (folder / "probes.json").write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
-    card = folder / "README.md"
-    before, _, rest = card.read_text(encoding="utf-8").partition(TABLE_BEGIN)
-    _, _, after = rest.partition(TABLE_END)
+    measures_of(shape).write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+    card = HERE / "README.md"
+    begin, end = f"<!-- probes of {shape.name} -->", f"<!-- end of probes of {shape.name} -->"
+    before, _, rest = card.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
     rows = "\n".join(f"| {name} | {value:.3f} |" for name, value in rounded.items())
     table = f"| measure (cases) | value |\n|---|---|\n{rows}\n"
-    card.write_text(f"{before}{TABLE_BEGIN}\n{table}{TABLE_END}{after}", encoding="utf-8")
+    card.write_text(f"{before}{begin}\n{table}{end}{after}", encoding="utf-8")
+
+
+def measures_of(shape: Shape) -> Path:
+    """The file that holds a shape's measures."""
+    return HERE / f"probes_{shape.name}.json"
 
 
 def main() -> None:
     """Prints a table and, at the end, one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    parser.add_argument("--write", action="store_true", help="put the numbers into probes.json and the model card")
+    parser.add_argument("--shape", choices=sorted(SHAPES), default=PHI3.name)
+    parser.add_argument("--weights", type=Path, default=None, help="a folder, by default the shape's that ships")
+    parser.add_argument("--write", action="store_true", help="put the numbers into the shape's file and the model card")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    found = measure(arguments.weights)
+    shape = SHAPES[arguments.shape]
+    found = measure(arguments.weights or HERE / shape.weights)
     for name, value in found.items():
         log.info("%-60s %.3f", name, value)
     log.info(json.dumps({name: round(value, 4) for name, value in found.items()}))
     if arguments.write:
-        write_down(found, WEIGHTS.parent)
+        write_down(found, shape)
 
 
 if __name__ == "__main__":

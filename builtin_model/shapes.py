@@ -37,6 +37,7 @@ class Shape:
         config: Its config for a context of so many tokens.
         style: What its tokenizer is like.
         stages: How it is trained.
+        weights: The folder that it ships in, inside this package.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Shape:
     config: Callable[[int], Any]
     style: Style
     stages: tuple[Stage, ...]
+    weights: str
 
     @property
     def steps(self) -> int:
@@ -102,6 +104,7 @@ PHI3 = Shape(
         Stage(1200, 1.5e-3, 1 - 100 / 1200, SECOND_STAGE),
         Stage(500, 1.5e-3, 0.8, THIRD_STAGE),
     ),
+    "weights",
 )
 # Shorter: it is there to be compared with, and its smaller vocabulary makes it quicker to teach.
 GPT2 = Shape(
@@ -114,5 +117,6 @@ GPT2 = Shape(
         Stage(700, 1.5e-3, 1 - 100 / 700, SECOND_STAGE),
         Stage(300, 1.5e-3, 0.8, THIRD_STAGE),
     ),
+    "weights_gpt2",
 )
 SHAPES = {shape.name: shape for shape in (PHI3, GPT2)}

@@ -2,7 +2,6 @@
 
 import json
 from functools import cache
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,9 +9,11 @@ import torch
 from transformers import Phi3ForCausalLM, PreTrainedTokenizerFast
 
 from builtin_model.corpus import copying, facts, letters, reference
-from builtin_model.probes import WEIGHTS, Subject, heads, score
+from builtin_model.probes import HERE, Subject, heads, measures_of, score
+from builtin_model.shapes import PHI3
 
 TEN_MEGABYTES = 10_000_000
+WEIGHTS = HERE / PHI3.weights
 
 
 @cache
@@ -87,8 +88,8 @@ def test_the_tokenizer_ends_texts_and_turns() -> None:
 
 
 def test_the_card_quotes_the_probes() -> None:
-    card = (Path(WEIGHTS).parent / "README.md").read_text(encoding="utf-8")
-    measured = json.loads((Path(WEIGHTS).parent / "probes.json").read_text(encoding="utf-8"))
+    card = (HERE / "README.md").read_text(encoding="utf-8")
+    measured = json.loads(measures_of(PHI3).read_text(encoding="utf-8"))
     assert len(measured) > 25
     for name, value in measured.items():
         assert f"| {name} | {value:.3f} |" in card
