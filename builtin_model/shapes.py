@@ -113,9 +113,9 @@ GPT2 = Shape(
     _gpt2,
     OLD,
     (
-        Stage(2600, 3e-3, 0.6, FIRST_STAGE),
-        Stage(700, 1.5e-3, 1 - 100 / 700, SECOND_STAGE),
-        Stage(300, 1.5e-3, 0.8, THIRD_STAGE),
+        Stage(2000, 3e-3, 0.6, FIRST_STAGE),
+        Stage(500, 1.5e-3, 0.8, SECOND_STAGE),
+        Stage(200, 1.5e-3, 0.5, THIRD_STAGE),
     ),
     "weights_gpt2",
 )
