@@ -48,10 +48,10 @@ def start(model: "Model", view: View | None, request: Request) -> Outcome:
     """Begins anew from the prompt box, keeping the decoding settings and what is selected."""
     decoding = view.moment.decoding if view else None
     moment = model.begin(request.prompt, chat=request.chat, decoding=decoding)
-    fresh = View(branches=(moment.to_text(),), cursor=len(moment.ids) - 1)
+    card = model.card()
+    fresh = View(branches=(moment.to_text(),), cursor=len(moment.ids) - 1, reading=2 * (card.layers - 1))
     if view is None:
         return Outcome(fresh)
-    card = model.card()
     layer, head = min(view.layer, card.layers - 1), min(view.head, card.heads - 1)
     # Heads stay off and streams steered: the bar that says so is in sight, and one click takes all of it back.
     before = view.moment

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from model_runtime.model import Model
 
 METHODS: Final = ("gradient", "integrated", "leave-one-out")
-STEPS: Final = (32, 16, 64, 128)
+STEPS: Final = (64, 16, 32, 128)
 # Parameters times tokens up to which a gradient takes less than 30 ms on one core; it is drawn without being asked.
 QUICK: Final = 2**27
 
