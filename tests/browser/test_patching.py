@@ -98,3 +98,24 @@ def test_steps_go_on_while_the_tab_is_open(page: Page) -> None:
     step(page)
     expect(page.locator(f"{TAB} .ts-patch-token")).to_have_count(6)
     expect(differing(page)).to_have_count(1)
+
+
+def test_what_was_cancelled_is_no_failure(page: Page) -> None:
+    page.evaluate(
+        "() => { window.told = [];"
+        " window.addEventListener('tokenscope-error', ({ detail }) => window.told.push(detail.words)); }"
+    )
+    text = " ".join([*["The capital of Japan is big."] * 11, JAPAN])
+    start(page, text)
+    open_tab(page, "Patching")
+    change(page, text.replace("Japan", "France"))
+    expect(differing(page)).to_have_count(12)
+    page.click(f"{TAB} .ts-start")
+    expect(page.locator(f"{TAB} .ts-done")).not_to_be_empty()
+    page.click(f"{TAB} .ts-cancel")
+    expect(page.locator(f"{TAB} .ts-start")).to_be_enabled()
+    for _ in range(3):
+        step(page)
+    told = page.evaluate("() => window.told")
+    assert "Stopped." in told
+    assert not [words for words in told if "did not answer" in words]

@@ -52,7 +52,7 @@ def test_tokens_and_streams_are_chosen_by_hand(page: Page) -> None:
     expect(page.locator(f"{TAB} .ts-steer-streams [aria-checked=true] .ts-steer-name")).to_have_text("2")
     page.select_option(f"{TAB} .ts-steer-start", label="the first token on")
     steer(page, "2", 1)
-    expect(page.locator(f"{TAB} .ts-steer-words")).to_contain_text("stream 1, everywhere: “France” \u2212 “Japan·there”")
+    expect(page.locator(f"{TAB} .ts-steer-words")).to_have_text("stream 1, everywhere: “France” \u2212 “Japan·there”")
     page.fill(f"{TAB} .ts-scan-form .ts-steer-number", "4000")
     expect(page.locator(f"{TAB} .ts-steer-sum")).to_contain_text("from \u22121000 to 1000")
     expect(page.locator(f"{TAB} .ts-steer-add")).to_be_disabled()

@@ -34,5 +34,6 @@ setInterval(() => {
 }, 250);
 
 window.tokenscope.failures.push((words) => show({ kind: 'error', text: words, at: '', fraction: null }));
+window.addEventListener('tokenscope-stopped', () => show({ kind: 'notice', text: 'Stopped.', at: '', fraction: null }));
 watch('value', draw);
 draw();

@@ -65,12 +65,12 @@ function drawExamples() {
     button.type = 'button';
     button.className = 'ts-chip';
     button.textContent = title;
-    button.title = `try it on “${prompt}”`;
     button.addEventListener('click', () => {
       inputOf('plus').value = plus;
       inputOf('minus').value = minus;
       stream = Math.round(depth * facts.layers);
       setStrength(strength);
+      find('.ts-steer-try').textContent = `made for the prompt “${prompt}”`;
       drawStreams();
       drawSum();
       send();

@@ -40,6 +40,7 @@ window.tokenscope = (() => {
     if (!playing) return;
     session.stop();
     setPlaying(null);
+    window.dispatchEvent(new CustomEvent('tokenscope-stopped'));
     busy = false;
     pump();
   }
@@ -63,7 +64,9 @@ window.tokenscope = (() => {
   /** Milliseconds since the action that is waited for was sent, 0 when none is. */
   const busyFor = () => (busy ? performance.now() - began : 0);
 
-  function failed() {
+  // To gradio, what was stopped has failed: a play or a scan (then `name` says which) that goes on no more is no failure.
+  function failed(name) {
+    if (name && name !== playing) return;
     waiting.length = 0;
     answered(false);
     for (const listener of failures) listener('The server did not answer. Your text is kept on this page: try again.');

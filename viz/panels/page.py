@@ -69,7 +69,7 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
         "api_visibility": "private",
         "trigger_mode": "multiple",
     }
-    failed = "() => { window.tokenscope.failed(); }"
+    failed = "() => {{ window.tokenscope.failed({}); }}"
 
     def listed(answer: Answer) -> list[Any]:
         """Puts an answer in the order of the outputs."""
@@ -101,8 +101,8 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     scanning = session.scan(scanned, None, drawn, **long)
     loading = session.load_model(loaded, typed, drawn, **long)
     session.stop(None, cancels=[playing, scanning])
-    for event in (opening, acting, playing, scanning, loading):
-        event.failure(None, js=failed, queue=False, show_progress="hidden")
+    for event, name in ((opening, ""), (acting, ""), (playing, "'play'"), (scanning, "'scan'"), (loading, "")):
+        event.failure(None, js=failed.format(name), queue=False, show_progress="hidden")
     pick = "(name) => { window.tokenscope.act('load', { name }); }"
     outputs["picker"].input(None, outputs["picker"], js=pick, queue=False, show_progress="hidden")
 
