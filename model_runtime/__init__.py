@@ -47,6 +47,7 @@ from model_runtime.head_records import (
 from model_runtime.lens_records import LensCell, LensCurves, LensGrid, LensReading
 from model_runtime.moment import Ablate, Decoding, Moment, Steer
 from model_runtime.part_records import Contributions, NeuronTable, Question
+from model_runtime.prediction_records import ContextUse, Predictions
 from model_runtime.records import (
     AttentionMap,
     Distribution,
@@ -56,10 +57,20 @@ from model_runtime.records import (
     TokenTable,
 )
 from model_runtime.stream_records import ResidualTable, StreamSimilarity, TokenSimilarity
+from model_runtime.vocabulary_records import (
+    Entries,
+    NearestTokens,
+    Pieces,
+    PromptForms,
+    SpecialTokens,
+    VocabularyFacts,
+    VocabularyPage,
+)
 
 if TYPE_CHECKING:
     from model_runtime.library import Library
     from model_runtime.model import Model
+    from model_runtime.vocabulary import Vocabulary
 
 __all__ = [
     "CATALOGUE",
@@ -71,10 +82,12 @@ __all__ = [
     "BadMoment",
     "CombinedMap",
     "ContextFull",
+    "ContextUse",
     "Contributions",
     "Decoding",
     "Distribution",
     "EmptyPrompt",
+    "Entries",
     "FeatureUnavailable",
     "FilterStage",
     "HeadDistance",
@@ -99,14 +112,19 @@ __all__ = [
     "ModelTooLarge",
     "ModelUnsupported",
     "Moment",
+    "NearestTokens",
     "NeuronTable",
     "NoChatTemplate",
     "Offer",
     "OutOfRange",
     "PatchGrid",
+    "Pieces",
+    "Predictions",
+    "PromptForms",
     "Proof",
     "Question",
     "ResidualTable",
+    "SpecialTokens",
     "Steer",
     "StreamSimilarity",
     "TextEnded",
@@ -114,7 +132,10 @@ __all__ = [
     "TokenTable",
     "TokenscopeError",
     "UnequalTexts",
+    "VocabularyFacts",
+    "VocabularyPage",
     "load_model",
+    "load_tokenizer",
 ]
 
 
@@ -145,6 +166,24 @@ def load_model(
     from model_runtime.loading import load  # late: this import brings torch
 
     return load(name, device=device, dtype=dtype, progress=progress)
+
+
+def load_tokenizer(name: str) -> "Vocabulary":
+    """Opens a model's tokenizer alone, to cut texts with; its weights are neither fetched nor read.
+
+    Args:
+        name: As `load_model` takes it.
+
+    Returns:
+        The tokenizer, ready to be used from any thread; `pieces` cuts a text.
+
+    Raises:
+        ModelNotFound: There is no such model, or no way to reach it.
+        ModelUnsupported: Its tokenizer cannot be opened without code of its own.
+    """
+    from model_runtime.loading import open_tokenizer  # late: this import brings torch
+
+    return open_tokenizer(name)
 
 
 def __getattr__(name: str) -> Any:

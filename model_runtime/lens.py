@@ -8,7 +8,7 @@ import torch
 from model_runtime.engine import Engine
 from model_runtime.lens_records import LensGrid, LensReading
 from model_runtime.lens_rows import LensKept, LensRows, joined
-from model_runtime.recording import Place, Recording, ranks
+from model_runtime.recording import Place, Recording, first_best, ranks
 from model_runtime.records import Integers
 from model_runtime.vocabulary import Vocabulary
 
@@ -63,7 +63,7 @@ def _parts(engine: Engine, recording: Recording, places: list[Place], begin: int
 
 def lens_rows(logits: torch.Tensor) -> LensRows:
     """The lens from logits [row, token, vocabulary]; the last row is the output, its choice every row's target."""
-    targets = _first_best(logits[-1])  # [token]
+    targets = first_best(logits[-1])  # [token]
     output = logits[-1].log_softmax(-1)
     parts = [_read(part, targets, output) for part in logits.split(max(1, READ_AT_ONCE // logits[0].numel()))]
     columns = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
@@ -122,8 +122,3 @@ def _settled(rank: Integers) -> Integers:
     late = np.where(rank == 0, 0, np.arange(1, len(rank) + 1)[:, None])  # the row after each that is not led
     settled: Integers = late.max(0)
     return settled
-
-
-def _first_best(logits: torch.Tensor) -> torch.Tensor:
-    """The argmax of each row, the lowest id among equals: torch's own promises nothing about ties."""
-    return (logits == logits.amax(-1, keepdim=True)).int().argmax(-1)

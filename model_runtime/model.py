@@ -18,18 +18,20 @@ from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
 from model_runtime.moment import Ablate, Decoding, Intervention, Moment, Steer
 from model_runtime.part_questions import PartQuestions
+from model_runtime.prediction_questions import PredictionQuestions
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
 from model_runtime.shelf import Shelf
 from model_runtime.steering import Steering
 from model_runtime.stream_questions import StreamQuestions
 from model_runtime.vocabulary import Tokenizer, Vocabulary
+from model_runtime.vocabulary_questions import VocabularyQuestions
 
 GIGABYTE = 2**30
 PLURAL = ("contributions", "heads", "neurons")  # among the features that can be switched off
 
 
-class Model(HeadQuestions, StreamQuestions, PartQuestions, CauseQuestions):
+class Model(HeadQuestions, StreamQuestions, PartQuestions, CauseQuestions, PredictionQuestions, VocabularyQuestions):
     """A causal language model that answers questions about every step it takes.
 
     Nothing that matters is kept here: every answer follows from the moment that is given. All methods may be called
@@ -289,9 +291,7 @@ class Model(HeadQuestions, StreamQuestions, PartQuestions, CauseQuestions):
     def _refuse_ended(self, moment: Moment) -> None:
         reason = self.ended(moment)
         if reason == "context full":
-            raise ContextFull(
-                f"The text fills the model's context of {self._card.context} tokens. Begin anew or go back."
-            )
+            raise self._full()
         if reason is not None:
             raise TextEnded(f"The text has ended ({reason}). Go back a step and take another token, or begin anew.")
 

@@ -74,23 +74,24 @@ class Statistics:
         surprisal: [token] nats.
         rank: [token] 0 = first.
         entropy: [token] nats.
+        best: [token] the id that was most probable in its place, the lowest among equals; -1 in row 0.
+        best_probability: [token] that id's raw probability.
     """
 
     surprisal: Floats
     rank: Integers
     entropy: Floats
+    best: Integers
+    best_probability: Floats
 
     def cut(self, tokens: int) -> "Statistics":
         """The first tokens."""
-        return Statistics(self.surprisal[:tokens], self.rank[:tokens], self.entropy[:tokens])
+        return Statistics(*(values[:tokens] for values in vars(self).values()))
 
     def joined(self, after: "Statistics") -> "Statistics":
         """These and those of the tokens after them."""
-        return Statistics(
-            np.concatenate([self.surprisal, after.surprisal]),
-            np.concatenate([self.rank, after.rank]),
-            np.concatenate([self.entropy, after.entropy]),
-        )
+        pairs = zip(vars(self).values(), vars(after).values(), strict=True)
+        return Statistics(*(np.concatenate(pair) for pair in pairs))
 
 
 @dataclass
@@ -288,10 +289,13 @@ def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:
     probability = logits.softmax(-1)
     surprisal = -logits.log_softmax(-1).gather(1, following[:, None])[:, 0]
     entropy = torch.special.entr(probability).sum(-1)
+    best = first_best(probability)
     return Statistics(
         surprisal.clamp(min=0).cpu().numpy(),
         ranks(probability, following).cpu().numpy(),
         entropy.clamp(min=0).cpu().numpy(),
+        best.cpu().numpy(),
+        probability.gather(1, best[:, None])[:, 0].cpu().numpy(),
     )
 
 
@@ -302,4 +306,10 @@ def ranks(values: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     return ((values > own) | ((values == own) & (all_ids < ids[:, None]))).sum(-1)
 
 
-NOTHING_BEFORE = Statistics(np.array([np.nan], np.float32), np.array([-1], np.int64), np.array([np.nan], np.float32))
+def first_best(values: torch.Tensor) -> torch.Tensor:
+    """The argmax of each row, the lowest id among equals: torch's own promises nothing about ties."""
+    return (values == values.amax(-1, keepdim=True)).int().argmax(-1)
+
+
+_NO_NUMBER, _NO_ID = np.array([np.nan], np.float32), np.array([-1], np.int64)
+NOTHING_BEFORE = Statistics(_NO_NUMBER, _NO_ID, _NO_NUMBER, _NO_ID, _NO_NUMBER)

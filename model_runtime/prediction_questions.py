@@ -1,0 +1,34 @@
+"""The questions about parallel streams and the context; `Model` is made of these, of others and its own."""
+
+import numpy as np
+
+from model_runtime.errors import ContextFull
+from model_runtime.moment import Moment
+from model_runtime.prediction_records import ContextUse, Predictions
+from model_runtime.questions import Questions
+
+
+class PredictionQuestions(Questions):
+    """Answers about every position's own prediction. All methods may be called from any thread."""
+
+    def predictions(self, moment: Moment) -> Predictions:
+        """The first choice after every token; all but the newest were known when the text was run."""
+        statistics = self._recording(moment).statistics
+        newest = self.distribution(moment, top=1)
+        ids = np.append(statistics.best[1:], newest.ids[0])
+        return Predictions(
+            ids=ids,
+            text=tuple(self.text(token) for token in ids.tolist()),
+            probability=np.append(statistics.best_probability[1:], newest.raw[0]),
+        )
+
+    def context_use(self, moment: Moment) -> ContextUse:
+        """How full the context is, and what a step answers once it is. The model does not run."""
+        self._check(moment)
+        limit, count = self._card.context, len(moment.ids)
+        written = count - moment.prompt_length
+        return ContextUse(limit, moment.prompt_length, written, limit - count, str(self._full()))
+
+    def _full(self) -> ContextFull:
+        """What is said to a step with no position left."""
+        return ContextFull(f"The text fills the model's context of {self._card.context} tokens. Begin anew or go back.")
