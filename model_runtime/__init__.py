@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_runtime.catalogue import CATALOGUE, Offer
 from model_runtime.cause_records import Attribution, PatchGrid
+from model_runtime.choosing_records import BeamTree, ChoiceStep, ChoiceSteps, Draws
 from model_runtime.errors import (
     BadDecoding,
     BadMoment,
@@ -80,12 +81,16 @@ __all__ = [
     "Attribution",
     "BadDecoding",
     "BadMoment",
+    "BeamTree",
+    "ChoiceStep",
+    "ChoiceSteps",
     "CombinedMap",
     "ContextFull",
     "ContextUse",
     "Contributions",
     "Decoding",
     "Distribution",
+    "Draws",
     "EmptyPrompt",
     "Entries",
     "FeatureUnavailable",

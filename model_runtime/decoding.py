@@ -15,7 +15,7 @@ from transformers.generation.logits_process import (
 )
 
 from model_runtime.moment import Decoding
-from model_runtime.records import Booleans, Floats
+from model_runtime.records import Booleans, Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,29 @@ def filters(decoding: Decoding) -> list[tuple[str, float, LogitsProcessor]]:
 
 def uniform(seed: int, index: int) -> float:
     """The number in [0, 1) that decides the token at `index`: the same on every device and in any order of asking."""
+    return float(uniforms(seed, index, 1)[0])
+
+
+def uniforms(seed: int, index: int, count: int) -> NDArray[np.float64]:
+    """[draw] the first numbers of the row that `uniform` takes one of, for as many draws of the token at `index`."""
     generator = torch.Generator(device="cpu")
     # Mixed by NumPy's seed hash, so that neighbouring seeds and indices do not give related draws.
     generator.manual_seed(int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> np.uint64(1)))
-    return float(torch.rand((), dtype=torch.float64, generator=generator))
+    numbers: NDArray[np.float64] = torch.rand(count, dtype=torch.float64, generator=generator).numpy()
+    return numbers
 
 
 def pick(probability: Floats, draw: float) -> int:
     """The token at which the cumulative probability, in id order and float64, first exceeds the draw."""
+    return int(picks(probability, np.array([draw]))[0])
+
+
+def picks(probability: Floats, draws: NDArray[np.float64]) -> Integers:
+    """[draw] the token that `pick` takes for each of many draws."""
     cumulative: NDArray[np.float64] = np.cumsum(probability, dtype=np.float64)
-    index = int(np.searchsorted(cumulative, draw * cumulative[-1], side="right"))
+    index = np.searchsorted(cumulative, draws * cumulative[-1], side="right")
     # Rounding can push the product up to the very total; the last token with any probability is meant then.
-    return min(index, int(np.flatnonzero(probability)[-1]))
+    return np.minimum(index, np.flatnonzero(probability)[-1])
 
 
 def decide(logits: torch.Tensor, ids: tuple[int, ...], decoding: Decoding) -> Choice:

@@ -10,6 +10,7 @@ from model_runtime.anatomy import weight_bytes
 from model_runtime.attention import attention_map, head_formula
 from model_runtime.attribution import Attributor
 from model_runtime.cause_questions import CauseQuestions
+from model_runtime.choosing_questions import ChoosingQuestions
 from model_runtime.decoding import Choice, decide
 from model_runtime.distribution import listed, token_table
 from model_runtime.edits import Changes
@@ -31,7 +32,9 @@ GIGABYTE = 2**30
 PLURAL = ("contributions", "heads", "neurons")  # among the features that can be switched off
 
 
-class Model(HeadQuestions, StreamQuestions, PartQuestions, CauseQuestions, PredictionQuestions, VocabularyQuestions):
+class Model(
+    HeadQuestions, StreamQuestions, PartQuestions, CauseQuestions, PredictionQuestions, VocabularyQuestions, ChoosingQuestions
+):
     """A causal language model that answers questions about every step it takes.
 
     Nothing that matters is kept here: every answer follows from the moment that is given. All methods may be called

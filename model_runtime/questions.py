@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from model_runtime.ablation import Ablation
+from model_runtime.decoding import Choice
 from model_runtime.edits import Changes
 from model_runtime.engine import Engine
 from model_runtime.errors import InputError
 from model_runtime.moment import Intervention, Moment
 from model_runtime.part_records import Question
 from model_runtime.recording import Recording
-from model_runtime.records import AttentionMap, Distribution, ModelCard, TokenTable
+from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
 from model_runtime.steering import Steering
 from model_runtime.vocabulary import Vocabulary
 
@@ -79,4 +80,10 @@ class Questions:
         raise NotImplementedError
 
     def _require(self, feature: str) -> None:
+        raise NotImplementedError
+
+    def _refuse_ended(self, moment: Moment) -> None:
+        raise NotImplementedError
+
+    def _choice_and_logits(self, moment: Moment, position: int) -> tuple[Choice, Floats]:
         raise NotImplementedError
