@@ -27,6 +27,15 @@ def step(page: Page) -> None:
     wait_for(page, before + 1)
 
 
+def play(page: Page, number: int) -> None:
+    """Lets the model write so many tokens, however busy the machine is."""
+    before = count(page)
+    page.fill("#steps input", str(number))
+    page.click("#play")
+    expect(tokens(page)).to_have_count(before + number, timeout=60_000)
+    expect(page.locator("#message")).to_contain_text(f"Played {number}")
+
+
 def start(page: Page, text: str) -> None:
     """Starts from a prompt and waits for the answer, whatever it is."""
     turn = page.get_attribute("body", "data-turn")

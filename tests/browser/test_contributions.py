@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import HOSTILE, bars, count, cursor, open_tab, start, tokens, wait_for
+from tests.browser.actions import HOSTILE, bars, count, cursor, open_tab, play, start, tokens
 
 ROUNDING = 0.005  # of each number that is shown with two decimals
 
@@ -104,9 +104,7 @@ def test_a_token_written_twenty_steps_ago(open_page: Callable[..., Page]) -> Non
     page = open_page(width=390)
     open_tab(page, "Who wrote this?")
     before = count(page)
-    page.fill("#steps input", "20")
-    page.click("#play")
-    wait_for(page, before + 20)
+    play(page, 20)
     tokens(page).nth(before).click()
     expect(page.locator("#token-strip .ts-cursor")).to_have_attribute("data-position", str(before))
     assert cursor(page) == before

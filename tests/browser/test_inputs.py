@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import HOSTILE, count, start, step, tokens, wait_for
+from tests.browser.actions import HOSTILE, count, play, start, step, tokens
 
 ROWS = "#inputs .ts-input-row"
 NOTE = "#token-strip .ts-strip-note"
@@ -61,8 +61,7 @@ def test_a_choice_of_twenty_steps_ago_on_the_token_strip(page: Page) -> None:
     prompt = count(page)
     page.select_option("#token-strip select", "contribution")
     expect(page.locator(NOTE)).to_contain_text("No contributions yet")
-    page.evaluate("() => { for (let index = 0; index < 20; index += 1) tokenscope.act('step'); }")
-    wait_for(page, prompt + 20)
+    play(page, 20)
     page.locator(NOTE).get_by_role("button", name="Inputs").click()
     expect(page.locator("#inputs .ts-told")).to_be_visible()
     tokens(page).nth(prompt - 1).click()

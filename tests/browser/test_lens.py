@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import HOSTILE, bars, count, open_tab, start, step, tokens, wait_for
+from tests.browser.actions import HOSTILE, bars, count, open_tab, play, start, step, tokens
 
 GRID = "#lens .ts-lens-grid"
 
@@ -116,10 +116,7 @@ def test_tokens_are_followed_through_the_layers(page: Page) -> None:
 def test_a_token_written_twenty_steps_ago(page: Page) -> None:
     open_lens(page)
     before = count(page)
-    page.fill("#steps input", "20")
-    page.click("#play")
-    wait_for(page, before + 20)
-    expect(page.locator("#message")).to_contain_text("Played 20")
+    play(page, 20)
     height = height_of(page)
     tokens(page).nth(before).click()
     expect(page.locator("#lens .ts-cell-title")).to_contain_text(f"({before})")
