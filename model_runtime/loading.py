@@ -25,6 +25,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from model_runtime.errors import ModelNotFound, ModelTooLarge, ModelUnsupported
 from model_runtime.model import Model
+from model_runtime.vocabulary import Vocabulary
 
 Progress = Callable[[str, float | None], None]
 
@@ -77,7 +78,14 @@ def _dtype(name: str, device: torch.device) -> torch.dtype | str:
     return DTYPES[name]
 
 
-def _files(name: str, report: Progress) -> tuple[Path, str, str]:
+def open_tokenizer(name: str) -> Vocabulary:
+    """Opens a tokenizer by name; `model_runtime.load_tokenizer` says what may be given and raised."""
+    folder, _, _ = _files(name, lambda message, fraction: None, weights=False)
+    tokenizer = _tokenizer(folder, name)
+    return Vocabulary(tokenizer, max(tokenizer.get_vocab().values(), default=-1) + 1)
+
+
+def _files(name: str, report: Progress, *, weights: bool = True) -> tuple[Path, str, str]:
     """The folder of a model's files, the hub commit ("" for local ones), and the name without its revision."""
     if name == "builtin":
         if not (BUILTIN / "config.json").is_file():
@@ -90,12 +98,17 @@ def _files(name: str, report: Progress) -> tuple[Path, str, str]:
         raise ModelNotFound(
             f"There is no folder {name!r}, and no Hugging Face id such as Qwen/Qwen3-0.6B looks like it."
         )
-    folder = download(identity, revision or None, report)
+    folder = download(identity, revision or None, report, weights=weights)
     return folder, folder.name, identity  # hub snapshots are kept in a folder named by their commit
 
 
 def download(
-    identity: str, revision: str | None, report: Progress, fetch: Callable[..., str] = snapshot_download
+    identity: str,
+    revision: str | None,
+    report: Progress,
+    fetch: Callable[..., str] = snapshot_download,
+    *,
+    weights: bool = True,
 ) -> Path:
     """Fetches what is not yet here; without a connection what is here has to do.
 
@@ -104,6 +117,7 @@ def download(
         revision: A branch, tag or commit, None for the newest.
         report: Told what is being done.
         fetch: What gets the files, the hub's own function but in tests.
+        weights: Whether the weights are wanted, or only the small files.
 
     Returns:
         The folder of the files, named by their commit.
@@ -114,6 +128,8 @@ def download(
     try:
         report(f"Fetching {identity} from Hugging Face", 0.05)
         folder = Path(fetch(identity, revision=revision, allow_patterns=SMALL_FILES))
+        if not weights:
+            return folder
         report(f"Fetching the weights of {identity}; large models take a while", 0.1)
         fetch(identity, revision=revision, allow_patterns=[*SMALL_FILES, "*.safetensors"])
         if not any(folder.glob("*.safetensors")):

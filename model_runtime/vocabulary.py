@@ -3,10 +3,26 @@
 import hashlib
 import json
 import threading
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import numpy as np
 
 from model_runtime.errors import EmptyPrompt, NoChatTemplate, OutOfRange
+from model_runtime.token_kinds import kind_of
+from model_runtime.vocabulary_records import ADDED, BYTE, NONE, SPECIAL, Pieces
+
+# What tokenizers call the tokens that they have for a purpose, and the purpose.
+_NAMED: Final = {
+    "bos": "begin",
+    "eos": "end",
+    "unk": "unknown",
+    "pad": "padding",
+    "sep": "separator",
+    "cls": "class",
+    "mask": "mask",
+}
 
 
 class Tokenizer(Protocol):
@@ -52,7 +68,9 @@ class Vocabulary:
         self._texts: dict[int, str] = {}
         backend = getattr(tokenizer, "backend_tokenizer", None)
         description: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {}
-        self._added = {entry["id"]: entry["content"] for entry in description.get("added_tokens") or ()}
+        added = description.get("added_tokens") or ()
+        self._added = {entry["id"]: entry["content"] for entry in added}
+        self._marked = self.special_ids | {entry["id"] for entry in added if entry.get("special")}
         self._style = _style(json.dumps(description.get("decoder")))
 
     @property
@@ -96,9 +114,71 @@ class Vocabulary:
             raise NoChatTemplate(
                 "This model's tokenizer has no chat template. Turn chat off to send the text as it is."
             )
+        return self.encode(self.render(text), special=False)  # the template writes the BOS itself; two would be wrong
+
+    def render(self, text: str) -> str:
+        """What the chat template makes of a message of the user. There must be a template."""
         messages = [{"role": "user", "content": _sound(text)}]
-        rendered = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return self.encode(rendered, special=False)  # the template writes the BOS itself; a second one would be wrong
+        rendered: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return rendered
+
+    def said(self, ids: tuple[int, ...]) -> str | None:
+        """The text between what the chat template writes before and after a message, None where ids are no such."""
+        if not self.chat:
+            return None
+        before, one, after = self.render("\ufffc").partition("\ufffc")
+        whole = self.written(ids)
+        fits = one and whole.startswith(before) and whole.endswith(after) and len(whole) >= len(before + after)
+        return whole[len(before) : len(whole) - len(after)] if fits else None
+
+    def pieces(self, text: str) -> Pieces:
+        """A text cut into tokens, without the special ones that are put around it."""
+        data = _sound(text).encode()
+        pieces = self.named_pieces(self.encode(text, special=False))
+        joined = b"".join(pieces.bytes)
+        return replace(pieces, lossless=joined in (data, b" " + data))
+
+    def named_pieces(self, ids: tuple[int, ...]) -> Pieces:
+        """Tokens with what they say."""
+        return Pieces(
+            "token",
+            np.array(ids, np.int64),
+            tuple(self.text(token) for token in ids),
+            tuple(self.bytes_of(token) for token in ids),
+            tuple(token in self._marked for token in ids),
+            lossless=True,
+        )
+
+    def named(self) -> list[tuple[str, int]]:
+        """(role, id) of the tokens that the tokenizer has a name for."""
+        ids = [(role, getattr(self._tokenizer, f"{name}_token_id", None)) for name, role in _NAMED.items()]
+        return [(role, token) for role, token in ids if token is not None]
+
+    def around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The ids that the tokenizer puts before and after every raw text."""
+        plain, whole = self.encode("a", special=False), self.encode("a")
+        for begin in range(len(whole) - len(plain) + 1):
+            if whole[begin : begin + len(plain)] == plain:
+                return whole[:begin], whole[begin + len(plain) :]
+        return (), ()
+
+    def kind(self, token: int) -> str:
+        """What a token is, one of `vocabulary_records.KINDS`.
+
+        Raises:
+            OutOfRange: The model has no such id.
+        """
+        self.check(token)
+        piece = self._pieces.get(token)
+        if piece is None:
+            return NONE
+        if token in self._marked:
+            return SPECIAL
+        if token in self._added:
+            return ADDED
+        if (self._style == "bytes" and len(piece) == 1) or (self._style == "metaspace" and _is_byte(piece)):
+            return BYTE
+        return kind_of(self.bytes_of(token))
 
     def decode(self, ids: tuple[int, ...]) -> str:
         """The text of several tokens together, special tokens included."""
@@ -151,7 +231,7 @@ class Vocabulary:
         if self._style == "bytes":
             return _byte_level(piece)
         if self._style == "metaspace":
-            if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+            if _is_byte(piece):
                 return bytes([int(piece[3:5], 16)])
             # Decoding one such token alone drops its leading space, so the piece itself is read.
             return piece.replace("\u2581", " ").encode()
@@ -175,6 +255,11 @@ def _style(decoder: str) -> str:
     if '"Metaspace"' in decoder or "\\u2581" in decoder or '"ByteFallback"' in decoder:
         return "metaspace"
     return "other"
+
+
+def _is_byte(piece: str) -> bool:
+    """Whether a piece such as `<0x0A>` stands for one byte."""
+    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")
 
 
 @lru_cache(maxsize=1)

@@ -47,8 +47,6 @@ _STYLES: Final = (
     "steering.css",
     "inputs.css",
     "bertviz.css",
-    "loop.css",
-    "streams.css",
 )
 
 
