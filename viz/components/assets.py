@@ -47,6 +47,8 @@ _STYLES: Final = (
     "steering.css",
     "inputs.css",
     "bertviz.css",
+    "loop.css",
+    "streams.css",
 )
 
 

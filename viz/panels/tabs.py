@@ -15,10 +15,12 @@ from viz.panels import (
     inside,
     lens,
     looking,
+    loop,
     neurons,
     patching,
     residual,
     steering,
+    streams,
 )
 from viz.panels.progress import Progress
 from viz.panels.scene import Scene
@@ -96,6 +98,13 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
             _single("inputs", "Inputs", inputs.build, inputs.draw, inputs.scanned),
             _single("patching", "Patching", patching.build, patching.draw, patching.scanned),
             _single("steering", "Steering", steering.build, steering.draw),
+        ),
+    ),
+    (
+        "Writing",
+        (
+            _single("loop", "The loop", loop.build, loop.draw),
+            _single("streams", "Streams", streams.build, streams.draw),
         ),
     ),
 )

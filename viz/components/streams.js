@@ -1,0 +1,114 @@
+// Parallel streams: one track a token with its own prediction, the used one marked; above them how full the context is.
+const { tokenscope } = window;
+const at = (selector) => element.querySelector(selector);
+const rows = at('.ts-stream-rows');
+const select = at('.ts-window');
+const MOST_DOTS = 24; // blocks that are drawn one by one on a track
+let payload = null;
+let arrays = null;
+
+function make(name, className, parent, text) {
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  parent.append(node);
+  return node;
+}
+
+const counted = (number, one) => `${tokenscope.whole(number)} ${one}${number === 1 ? '' : 's'}`;
+
+// --- the context --------------------------------------------------------------------------------------------------------
+function drawContext() {
+  const { limit, prompt, written, free, at_limit: words } = payload.context;
+  const bar = at('.ts-context');
+  bar.classList.toggle('ts-full', free === 0);
+  bar.setAttribute('aria-label', `${prompt} tokens of prompt and ${written} written of ${limit}`);
+  at('.ts-context-prompt').style.width = `${(100 * prompt) / limit}%`;
+  at('.ts-context-written').style.width = `${(100 * written) / limit}%`;
+  [prompt, written, free, limit].forEach((number, index) => {
+    element.querySelectorAll('.ts-context-key b')[index].textContent = tokenscope.whole(number);
+  });
+  const told = at('.ts-context-told');
+  told.classList.toggle('ts-full', free === 0);
+  told.textContent = free
+    ? `Room for ${counted(free, 'more token')}. After that the model has no position for another, and a step answers: “${words}” Nothing is dropped silently.`
+    : `The context is full. ${words}`;
+}
+
+// --- the tracks ---------------------------------------------------------------------------------------------------------
+function makeRow() {
+  const row = make('button', 'ts-stream', rows);
+  row.type = 'button';
+  make('span', 'ts-stream-position', row);
+  make('span', 'ts-token', make('span', 'ts-stream-in', row));
+  make('span', 'ts-stream-line', row);
+  make('span', 'ts-stream-out', row);
+  const bar = make('span', 'ts-stream-bar', row);
+  make('span', 'ts-stream-fill', bar);
+  make('span', 'ts-stream-number', bar);
+  make('span', 'ts-stream-came', row);
+  return row;
+}
+
+function verdict(index, position) {
+  if (arrays.right[index] === 2) return position === payload.cursor ? 'used: it comes next' : '';
+  const came = arrays.right[index] ? '✓' : `✗ ${payload.came[index]}`;
+  return position === payload.cursor ? `${came} · used` : came;
+}
+
+function fillRow(row, index) {
+  const position = payload.start + index;
+  const [place, token, , out, bar, came] = row.children;
+  row.dataset.position = position;
+  place.textContent = position;
+  token.firstChild.textContent = payload.labels[index];
+  token.firstChild.className = `ts-token ${position < payload.prompt_length ? 'ts-prompt' : 'ts-written'}`;
+  out.textContent = payload.predicted[index];
+  bar.firstChild.style.width = `${(100 * arrays.probability[index]).toFixed(1)}%`;
+  bar.lastChild.textContent = tokenscope.percent(arrays.probability[index]);
+  came.textContent = verdict(index, position);
+  came.classList.toggle('ts-right', arrays.right[index] === 1);
+  row.classList.toggle('ts-first', position === 0);
+  row.classList.toggle('ts-here', position === payload.cursor);
+  row.classList.toggle('ts-later', position > payload.cursor);
+  if (position === payload.cursor) row.setAttribute('aria-current', 'true');
+  else row.removeAttribute('aria-current');
+}
+
+function drawRows() {
+  const count = payload.labels.length;
+  while (rows.children.length > count) rows.lastElementChild.remove();
+  for (let index = 0; index < count; index += 1) fillRow(rows.children[index] || makeRow(), index);
+  rows.style.setProperty('--ts-blocks', Math.min(MOST_DOTS, payload.layers));
+}
+
+function hits() {
+  const [[inside, prompt], [after, written]] = payload.hits;
+  const parts = [];
+  if (prompt) parts.push(`${inside} of ${counted(prompt, 'prediction')} inside the prompt came true`);
+  if (written) parts.push(`${after} of ${written} of the tokens after it were the first choice`);
+  return parts.length ? `${parts.join('; ')}.` : '';
+}
+
+function draw() {
+  if (!props.value) return;
+  payload = props.value;
+  arrays = { probability: tokenscope.decode(payload.probability), right: tokenscope.decode(payload.right) };
+  drawContext();
+  drawRows();
+  at('.ts-streams-title').textContent = `${counted(payload.cursor + 1, 'track')} side by side, one ${payload.cursor ? 'used' : 'of them used'}`;
+  at('.ts-through').textContent = `a vector of ${tokenscope.whole(payload.width)} numbers, through ${counted(payload.layers, 'block')}`;
+  at('.ts-hits').textContent = hits();
+  at('.ts-shown').textContent = payload.shown;
+  element.querySelector('.ts-streams').dataset.drawn = String(payload.total);
+}
+
+rows.addEventListener('click', (event) => {
+  const row = event.target.closest('[data-position]');
+  if (row) tokenscope.act('cursor', { position: Number(row.dataset.position) });
+});
+
+select.addEventListener('change', () => tokenscope.act('window', { window: Number(select.value) }));
+tokenscope.onView((view) => { select.value = String(view.window); });
+watch('value', draw);
+draw();
