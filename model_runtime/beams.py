@@ -167,7 +167,7 @@ def _can_improve(search: Search, settings: BeamSettings) -> bool:
     """Whether a beam may still become better than the worst result, judged at its present length as `generate` does."""
     if len(search.results) < settings.width:
         return True
-    hope = max(search.total(node) for node in search.live) / search.done**settings.length_penalty
+    hope: float = max(search.total(node) for node in search.live) / search.done**settings.length_penalty
     return hope > search.results[-1][0]
 
 

@@ -96,7 +96,8 @@ def picks(probability: Floats, draws: NDArray[np.float64]) -> Integers:
     cumulative: NDArray[np.float64] = np.cumsum(probability, dtype=np.float64)
     index = np.searchsorted(cumulative, draws * cumulative[-1], side="right")
     # Rounding can push the product up to the very total; the last token with any probability is meant then.
-    return np.minimum(index, np.flatnonzero(probability)[-1])
+    taken: Integers = np.minimum(index, np.flatnonzero(probability)[-1])
+    return taken
 
 
 def decide(logits: torch.Tensor, ids: tuple[int, ...], decoding: Decoding) -> Choice:
