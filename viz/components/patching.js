@@ -17,6 +17,8 @@ let arrays = null;
 let cell = null; // the chosen { row, column } of the grid
 let chosen = ''; // the texts for which the pair of answers was chosen by hand
 let timer = null;
+let typed = false; // whether the box holds what the server was not told
+let sent = null; // the text that the server was told and has not answered yet
 
 const at = (row, column) => row * scan.columns + column;
 const number = (value) => (Math.abs(value) < 0.005 ? '0.00' : `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(2)}`);
@@ -60,7 +62,12 @@ const heads = tokenscope.headGrid(find('.ts-head-canvas'), {
 function send() {
   clearTimeout(timer);
   timer = null;
-  if (facts && box.value !== facts.text) tokenscope.act('changed', { text: box.value });
+  if (!facts) return; // the first answer asks again
+  typed = false;
+  const text = box.value || facts.original;
+  if (text === (sent ?? facts.text)) return;
+  sent = text;
+  tokenscope.act('changed', { text });
 }
 
 function fit() {
@@ -125,7 +132,9 @@ function drawLayers() {
 }
 
 function drawFacts() {
-  if (document.activeElement !== box) box.value = facts.text;
+  if (facts.text === sent) sent = null;
+  if (typed && timer === null) send(); // it was typed before the first answer
+  if (document.activeElement !== box && sent === null && !typed) box.value = facts.text;
   fit();
   const wrong = find('#patch-problem');
   wrong.hidden = !facts.error;
@@ -251,11 +260,16 @@ function draw() {
 }
 
 box.addEventListener('input', () => {
+  typed = true;
   fit();
   clearTimeout(timer);
   timer = setTimeout(send, PAUSE);
 });
-box.addEventListener('change', send);
+box.addEventListener('change', () => {
+  if (!box.value && facts) box.value = facts.original; // an empty box goes back to the prompt
+  send();
+});
+tokenscope.failures.push(() => { sent = null; });
 for (const select of [first, second]) {
   select.addEventListener('change', () => {
     chosen = facts.key;

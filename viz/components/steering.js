@@ -13,33 +13,54 @@ let facts = null;
 let lengths = null; // { length, usual }, a number a stream
 let stream = null; // the chosen one; the middle of the model at first
 let timer = null;
+let typed = false; // whether a box holds what the server was not told
+let sent = null; // the draft that the server was told and has not answered yet
 
 const signed = (value) => `${value < 0 ? '−' : ''}${Math.abs(value)}`;
 const relative = (index) => lengths.length[index] / lengths.usual[index];
 const inputOf = (side) => sides[side].querySelector('input');
 
 // --- the draft -------------------------------------------------------------------------------------------------------
+// What the server knows, or soon will.
+function known() {
+  const { plus, minus } = facts;
+  return sent || { plus: plus.text, minus: minus.text, plus_position: plus.position, minus_position: minus.position };
+}
+
 function send(change = {}) {
   clearTimeout(timer);
   timer = null;
-  const draft = {};
+  typed = false;
+  const draft = { ...known() };
   for (const side of ['plus', 'minus']) {
-    const same = inputOf(side).value === facts[side].text;
+    if (draft[side] !== inputOf(side).value) draft[`${side}_position`] = -1; // another text begins with its last token
     draft[side] = inputOf(side).value;
-    draft[`${side}_position`] = same ? facts[side].position : -1; // another text begins with its last token
   }
-  tokenscope.act('direction', { ...draft, ...change });
+  sent = { ...draft, ...change };
+  tokenscope.act('direction', sent);
 }
 
 function sendTyped() {
-  if (['plus', 'minus'].some((side) => inputOf(side).value !== facts[side].text)) send();
+  clearTimeout(timer);
+  timer = null;
+  if (!facts) return; // the first answer asks again
+  typed = false;
+  if (['plus', 'minus'].some((side) => inputOf(side).value !== known()[side])) send();
+}
+
+function confirm() {
+  const arrived = ['plus', 'minus'].every((side) => {
+    const place = sent[`${side}_position`];
+    return facts[side].text === sent[side] && (place === -1 || facts[side].position === place);
+  });
+  if (arrived) sent = null;
 }
 
 function drawSide(side) {
   const host = sides[side];
   const { text, tokens, position, error } = facts[side];
   const input = inputOf(side);
-  if (document.activeElement !== input) input.value = text;
+  if (document.activeElement !== input && !sent && !typed) input.value = text;
   input.classList.toggle('ts-wrong', Boolean(error));
   const wrong = host.querySelector('.ts-form-error');
   wrong.hidden = !error;
@@ -184,9 +205,11 @@ function draw() {
   missing.hidden = !facts.unavailable;
   missing.textContent = facts.unavailable;
   find('.ts-steer-form').hidden = Boolean(facts.unavailable);
+  if (sent) confirm();
   drawExamples();
   drawSide('plus');
   drawSide('minus');
+  if (typed && timer === null) sendTyped(); // it was typed before the first answer
   drawStreams();
   drawStart();
   drawSum();
@@ -201,6 +224,7 @@ function chooseStream(index) {
 
 for (const side of ['plus', 'minus']) {
   inputOf(side).addEventListener('input', () => {
+    typed = true;
     clearTimeout(timer);
     timer = setTimeout(sendTyped, PAUSE);
   });
@@ -234,5 +258,6 @@ add.addEventListener('click', () => {
   sendTyped();
   tokenscope.act('steer', { layer: stream, strength: Number(exact.value), start: Number(start.value) });
 });
+tokenscope.failures.push(() => { sent = null; });
 watch('value', draw);
 draw();
