@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from model_runtime.cache_records import CacheTable, CacheTiming, CacheWay
 from model_runtime.catalogue import CATALOGUE, Offer
 from model_runtime.cause_records import Attribution, PatchGrid
 from model_runtime.choosing_records import BeamTree, ChoiceStep, ChoiceSteps, Draws
@@ -46,6 +47,7 @@ from model_runtime.head_records import (
     InsideHead,
 )
 from model_runtime.lens_records import LensCell, LensCurves, LensGrid, LensReading
+from model_runtime.mask_records import KernelTime, KernelTiming, MaskChoice, MaskTable, OwnMask
 from model_runtime.moment import Ablate, Decoding, Moment, Steer
 from model_runtime.part_records import Contributions, NeuronTable, Question
 from model_runtime.prediction_records import ContextUse, Predictions
@@ -82,6 +84,9 @@ __all__ = [
     "BadDecoding",
     "BadMoment",
     "BeamTree",
+    "CacheTable",
+    "CacheTiming",
+    "CacheWay",
     "ChoiceStep",
     "ChoiceSteps",
     "CombinedMap",
@@ -105,11 +110,15 @@ __all__ = [
     "HeadTable",
     "InputError",
     "InsideHead",
+    "KernelTime",
+    "KernelTiming",
     "LensCell",
     "LensCurves",
     "LensGrid",
     "LensReading",
     "Library",
+    "MaskChoice",
+    "MaskTable",
     "Model",
     "ModelCard",
     "ModelError",
@@ -122,6 +131,7 @@ __all__ = [
     "NoChatTemplate",
     "Offer",
     "OutOfRange",
+    "OwnMask",
     "PatchGrid",
     "Pieces",
     "Predictions",

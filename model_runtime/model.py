@@ -11,6 +11,7 @@ from model_runtime.attention import attention_map, head_formula
 from model_runtime.attribution import Attributor
 from model_runtime.cause_questions import CauseQuestions
 from model_runtime.choosing_questions import ChoosingQuestions
+from model_runtime.cost_questions import CostQuestions
 from model_runtime.decoding import Choice, decide
 from model_runtime.distribution import listed, token_table
 from model_runtime.edits import Changes
@@ -33,7 +34,14 @@ PLURAL = ("contributions", "heads", "neurons")  # among the features that can be
 
 
 class Model(
-    HeadQuestions, StreamQuestions, PartQuestions, CauseQuestions, PredictionQuestions, VocabularyQuestions, ChoosingQuestions
+    HeadQuestions,
+    StreamQuestions,
+    PartQuestions,
+    CauseQuestions,
+    PredictionQuestions,
+    VocabularyQuestions,
+    ChoosingQuestions,
+    CostQuestions,
 ):
     """A causal language model that answers questions about every step it takes.
 
