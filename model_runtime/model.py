@@ -26,6 +26,7 @@ from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard,
 from model_runtime.shelf import Shelf
 from model_runtime.steering import Steering
 from model_runtime.stream_questions import StreamQuestions
+from model_runtime.structure_questions import StructureQuestions
 from model_runtime.vocabulary import Tokenizer, Vocabulary
 from model_runtime.vocabulary_questions import VocabularyQuestions
 
@@ -42,6 +43,7 @@ class Model(
     VocabularyQuestions,
     ChoosingQuestions,
     CostQuestions,
+    StructureQuestions,
 ):
     """A causal language model that answers questions about every step it takes.
 
@@ -79,6 +81,7 @@ class Model(
         self._steering = Steering(self._engine)
         self._attributor = Attributor(self._engine, self._lock)
         self._random_runs = {}
+        self._maps, self._drawings, self._positions = {}, {}, None
         self._output, self._replayed = installation.output, None
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
