@@ -24,6 +24,8 @@ _SHARED_SCRIPTS: Final = (
     "lens_curves.js",
     "stream_map.js",
     "contribution.js",
+    "cumulative_curve.js",
+    "beam_tree.js",
     "figure.js",
     "keys.js",
 )
@@ -46,6 +48,8 @@ _STYLES: Final = (
     "patching.css",
     "steering.css",
     "inputs.css",
+    "choosing.css",
+    "beams.css",
     "bertviz.css",
     "loop.css",
     "streams.css",

@@ -9,7 +9,7 @@ window.tokenscope = (() => {
   // Of these the last one wins.
   const ABSOLUTE = new Set([
     'cursor', 'head', 'shade', 'window', 'tab', 'branch', 'decode', 'open_head', 'hide', 'colour', 'words', 'target',
-    'against', 'reading', 'lens_colour', 'middle', 'layer', 'open_tab', 'changed', 'direction', 'strengthen',
+    'against', 'reading', 'lens_colour', 'middle', 'layer', 'open_tab', 'changed', 'direction', 'strengthen', 'playground',
   ]);
   const waiting = [];
   let session = null; // { send(action), stop(), view() }, given by the session component

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
 from viz.panels import ablation, bertviz, header, next_token, sink, strip, transport
 from viz.panels.actions import ACTIONS, Outcome, Request, start
+from viz.panels.choosing_actions import CHOOSING_ACTIONS
 from viz.panels.head_actions import HEAD_ACTIONS
 from viz.panels.layer_actions import LAYER_ACTIONS
 from viz.panels.models import Models
@@ -43,7 +44,7 @@ _SCANS: Final = {tab.name: tab.scan for tab in ALL if tab.scan}
 _DEPENDS: Final[dict[str, Callable[[View], object]]] = {
     "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
 }
-_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS, **LAYER_ACTIONS, **STEER_ACTIONS}
+_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS, **LAYER_ACTIONS, **STEER_ACTIONS, **CHOOSING_ACTIONS}
 # Which control an error is about, by its element id.
 _PLACES: Final[dict[str, str]] = {
     "start": "prompt",
@@ -53,6 +54,8 @@ _PLACES: Final[dict[str, str]] = {
     "follow": "lens-follow",
     "patching": "patching-run",
     "steer": "steer-form",
+    "playground": "choosing-form",
+    "beams": "beams-run",
 }
 # Seconds a played token stays at least: faster than this the eye cannot follow.
 PACE: Final = 0.05
@@ -194,7 +197,7 @@ class Desk:
         place = _PLACES.get(name, "")
         if name == "start" and not isinstance(error, EmptyPrompt | ContextFull | NoChatTemplate):
             place = ""
-        if isinstance(error, BadDecoding):
+        if isinstance(error, BadDecoding) and not place:
             place = "decoding"
         message = {"kind": "error", "text": str(error), "at": place, "fraction": None}
         return {"session": self._session(sent_view, more=False), "message": message}

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from viz.panels import (
     ablation,
     attention,
+    beams,
     bertviz,
+    choosing,
     compare,
     contributions,
     head_table,
@@ -105,6 +107,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
         (
             _single("loop", "The loop", loop.build, loop.draw),
             _single("streams", "Streams", streams.build, streams.draw),
+            _single("choosing", "Choosing", choosing.build, choosing.draw),
+            _single("beams", "Beams", beams.build, beams.draw, beams.scanned),
         ),
     ),
 )

@@ -12,6 +12,7 @@ from viz.colours import TRANSFERS, Transfer
 from viz.lens_grid import LENS_COLOURS, LensColour
 from viz.panels.direction import Direction, read_direction
 from viz.panels.pins import Pin, read_pins
+from viz.panels.playground import Playground, read_playground
 from viz.token_strip import SHADES, Shade
 
 WINDOWS: Final = (32, 64, 128, 256, 512, 1024)
@@ -61,6 +62,7 @@ class View:
         follow: The tokens that are followed through the layers, in the order in which they were chosen.
         changed: The prompt that patching compares the present one with, "" while there is none.
         direction: The texts that the next steering is made of.
+        playground: The decoding settings that are tried on the distribution at the cursor.
     """
 
     branches: tuple[str, ...]
@@ -84,6 +86,7 @@ class View:
     follow: tuple[int, ...] = ()
     changed: str = ""
     direction: Direction = field(default_factory=Direction)
+    playground: Playground = field(default_factory=Playground)
 
     @property
     def moment(self) -> Moment:
@@ -98,7 +101,7 @@ class View:
         """Returns the view as plain JSON."""
         pins = [pin.to_json() for pin in self.pins]
         lists = {"branches": list(self.branches), "keys": list(self.keys), "follow": list(self.follow)}
-        return {**asdict(self), **lists, "pins": pins}
+        return {**asdict(self), **lists, "pins": pins, "playground": self.playground.to_json()}
 
     @classmethod
     def from_json(cls, content: object) -> "View":
@@ -136,6 +139,7 @@ class View:
             follow=_followed(content.get("follow", [])),
             changed=short_text(content.get("changed", ""), MOST_CHANGED, "changed prompt"),
             direction=read_direction(content.get("direction", Direction().to_json())),
+            playground=read_playground(content.get("playground", Playground().to_json())),
         )
 
     def at(self, moment: Moment, cursor: int | None = None) -> "View":

@@ -1,0 +1,139 @@
+"""Choosing a token: the distribution filter by filter, the nucleus on the cumulative curve, and many draws."""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from model_runtime.choosing_records import ChoiceStep, ChoiceSteps, Draws
+from model_runtime.records import Integers
+from viz.labels import quoted, visible
+from viz.payload import pack
+
+ROWS: Final = 8  # tokens of each distribution
+DRAWN: Final = 14  # tokens whose draws are shown
+_FIRST: Final = 48  # ranks of the curve that are all sent; further ones at growing distances
+_POINTS: Final = 64
+NAMES: Final = {
+    "": "as the model gives it",
+    "repetition_penalty": "repetition penalty",
+    "temperature": "temperature",
+    "top_k": "top-k",
+    "top_p": "top-p",
+    "min_p": "min-p",
+}
+
+
+def steps_payload(record: ChoiceSteps) -> list[dict[str, Any]]:
+    """Turns the way from the logits to the choice into one card a distribution."""
+    return [
+        {
+            "name": NAMES[step.name],
+            "setting": "" if math.isnan(step.setting) else f"{step.setting:g}",
+            "told": _told(step),
+            "kept": step.kept,
+            "removed": step.removed,
+            "removed_share": step.removed_share,
+            "entropy": step.entropy,
+            "rows": [
+                [int(token), visible(text), float(share)]
+                for token, text, share in zip(step.ids, step.text, step.probability, strict=True)
+            ],
+        }
+        for step in record.steps
+    ]
+
+
+def curve_ranks(count: int, nucleus: int) -> Integers:
+    """[point] which ranks of the curve are drawn: the first ones, then some, and the nucleus' end."""
+    far = np.geomspace(_FIRST, max(count, _FIRST), _POINTS).round().astype(np.int64)
+    ranks = np.concatenate([np.arange(1, _FIRST + 1), far, [nucleus - 1, nucleus, count]])
+    return np.unique(ranks[(ranks >= 1) & (ranks <= count)])
+
+
+def curve_payload(record: ChoiceSteps, labels: dict[int, str]) -> dict[str, Any]:
+    """Turns the cumulative probabilities into the points of the curve.
+
+    Args:
+        record: The way from the logits to the choice.
+        labels: Visible labels of the tokens at `curve_ranks`.
+    """
+    ranks = curve_ranks(len(record.order), record.nucleus)
+    together = record.cumulative[ranks - 1]
+    before = np.where(ranks > 1, record.cumulative[np.maximum(ranks - 2, 0)], 0.0)
+    return {
+        "ranks": pack(ranks),
+        "together": pack(together),
+        "own": pack(together - before),
+        "labels": [labels[int(record.order[rank - 1])] for rank in ranks],
+        "count": len(record.order),
+        "nucleus": record.nucleus,
+        "reached": float(record.cumulative[record.nucleus - 1]),
+        "top_p": record.decoding.top_p,
+    }
+
+
+def draws_payload(record: Draws) -> dict[str, Any]:
+    """Turns many draws into rows of expected and found counts.
+
+    Returns:
+        `rows`: [id, label, probability, expected, drawn, deviation], the deviation being the standard deviation of the
+        number of hits; `other`, likewise without id and label; and what is to say about all of them together.
+    """
+    count = len(record.taken)
+    rows = [
+        [int(token), visible(text), *_counts(float(share), int(drawn), count)]
+        for token, text, share, drawn in zip(record.ids, record.text, record.probability, record.drawn, strict=True)
+        if share > 0
+    ]
+    return {
+        "rows": rows,
+        "other": _counts(record.other_probability, record.other_drawn, count),
+        "others": record.possible - len(rows),
+        "count": count,
+        "seed": record.decoding.seed,
+        "distance": record.distance,
+        "chance": record.chance_distance,
+        "told": drawn_words(record),
+    }
+
+
+def drawn_words(record: Draws) -> str:
+    """Says how far the frequencies are from the probabilities, and what chance gives."""
+    count = f"{len(record.taken):,}"
+    if record.possible == 1:
+        return f"Only one token can be taken, so all {count} draws took it."
+    apart = f"{record.distance:.3f}"
+    chance = f"{record.chance_distance:.3f}"
+    verdict = "less than" if record.distance < record.chance_distance else "more than"
+    if abs(record.distance - record.chance_distance) < 0.1 * record.chance_distance:
+        verdict = "about as much as"
+    return (
+        f"Frequencies and probabilities are {apart} apart (total variation distance: {100 * record.distance:.1f} % of "
+        f"the draws would have to fall otherwise). {count} fair draws are {chance} apart on average: this is {verdict} "
+        f"chance gives. {record.seen:,} of {record.possible:,} possible tokens came."
+    )
+
+
+def taken_words(record: ChoiceSteps, greedy: str, choice: str) -> str:
+    """Says what greedy decoding takes from here and what drawing does."""
+    first = f"Greedy decoding always takes {quoted(greedy)}."
+    if record.decoding.temperature == 0:
+        return f"{first} Temperature 0 is greedy decoding; raise it to draw."
+    return (
+        f"{first} Drawing takes it in {100 * record.greedy_share:.1f} % of all draws; "
+        f"with seed {record.decoding.seed} the next step draws {quoted(choice)}."
+    )
+
+
+def _counts(share: float, drawn: int, count: int) -> list[float]:
+    return [share, share * count, drawn, math.sqrt(max(0.0, count * share * (1 - share)))]
+
+
+def _told(step: ChoiceStep) -> str:
+    if step.name in ("", "repetition_penalty", "temperature"):
+        return f"all {step.kept:,} tokens"
+    share = 100 * step.removed_share
+    gone = f"{share:.2f}" if share >= 0.01 or share == 0 else "<0.01"
+    kept = f"{step.kept:,} token{'' if step.kept == 1 else 's'} kept"
+    return f"{kept}, {gone} % removed" if step.removed else f"{kept}, none removed"

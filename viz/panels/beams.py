@@ -1,0 +1,60 @@
+"""The tab of beam search: from the text up to the cursor, as a tree."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from model_runtime import InputError
+from viz.beams import beams_payload
+from viz.components.choosing import BeamsView
+from viz.inputs import state_of
+from viz.panels.progress import Progress, paced
+from viz.panels.scene import Scene
+from viz.panels.view import View, one_of, whole
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+WIDEST: Final = 8
+LONGEST: Final = 12
+PENALTIES: Final = (1, 0, 0.5, 2)
+# Parameters up to which a search is short enough to be begun without being asked for, when the tab has none yet.
+QUICK: Final = 2**26
+
+
+def build() -> BeamsView:
+    """Lays the tab out."""
+    return BeamsView(elem_id="beams")
+
+
+def draw(scene: Scene) -> dict[str, Any]:
+    """Returns what a search would go on from; the page keeps the tree."""
+    cursor = scene.view.cursor
+    return {
+        "ids": scene.moment.ids[: cursor + 1],
+        "state": state_of(scene.moment),
+        "after": scene.labels[cursor],
+        "position": cursor,
+        "quick": scene.card.parameters <= QUICK,
+    }
+
+
+def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
+    """Searches; gives the tree after each step.
+
+    Raises:
+        TokenscopeError: A setting cannot be used, or the text cannot be gone on from.
+    """
+    width = whole(detail.get("width", 4), 1, WIDEST, "number of beams")
+    steps = whole(detail.get("steps", 6), 1, LONGEST, "number of tokens")
+    penalty = one_of(detail.get("length_penalty", PENALTIES[0]), PENALTIES, "length penalty")
+    moment = view.moment
+    if view.cursor >= len(moment.ids):
+        raise InputError("The cursor stands behind the text. Click a token and search again.")
+    text = moment.cut(view.cursor + 1)
+    begun = {"about": {"ids": text.ids, "state": state_of(moment), "position": view.cursor}}
+    for tree in paced(model.beams(text, width, steps, penalty), lambda tree: tree.finished):
+        told = f"Searching with {width} beams: {tree.done} of {tree.steps} tokens"
+        if tree.finished:
+            told = f"Searched {tree.done} tokens ahead with {width} beam{'' if width == 1 else 's'}."
+        done = tree.steps if tree.finished else tree.done
+        yield Progress({**begun, **beams_payload(tree)}, done, tree.steps, told)
