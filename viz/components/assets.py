@@ -31,6 +31,7 @@ _SHARED_SCRIPTS: Final = (
 )
 _STYLES: Final = (
     "page.css",
+    "walk.css",
     "tab_bar.css",
     "token_strip.css",
     "next_token.css",

@@ -1,4 +1,5 @@
-// The keyboard: Right steps, Left goes back, P plays and stops, Ctrl+Enter starts from the prompt.
+// The keyboard: Right steps, Left goes back, P plays and stops, Ctrl+Enter starts from the prompt; full stop and comma
+// walk to the next stop and to the one before.
 (() => {
   // Keys belong to what has the focus where it uses them itself: text, numbers, choices. Gradio's tabs do not.
   const OWN_KEYS = 'input, textarea, select, [contenteditable="true"], [role="listbox"], [role="slider"]';
@@ -19,6 +20,8 @@
       if (held) return;
       if (window.tokenscope.isPlaying()) window.tokenscope.stop();
       else window.tokenscope.act('play');
+    } else if (event.key === '.' || event.key === ',') {
+      window.dispatchEvent(new CustomEvent('tokenscope-walk', { detail: event.key === '.' ? 1 : -1 }));
     } else return;
     event.preventDefault();
   }

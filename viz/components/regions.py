@@ -47,3 +47,12 @@ class TabBar(Drawn):
     """The bar that opens tabs, in groups. Value: {"groups": [title, [id, title] of each tab] of each group}."""
 
     files = "tab_bar"
+
+
+class Walk(Drawn):
+    """The walk through the chapter, stop by stop. Value: what `viz.panels.walk.draw` returns.
+
+    Which stop is open is the page's own affair; its address says it. Event: `pick`, with {"stop", "index"} of a try.
+    """
+
+    files = "walk"

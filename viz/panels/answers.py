@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
-from viz.panels import ablation, bertviz, header, next_token, sink, strip, transport
+from viz.panels import ablation, bertviz, header, next_token, sink, strip, transport, walk
 from viz.panels.actions import ACTIONS, Outcome, Request, start
 from viz.panels.choosing_actions import CHOOSING_ACTIONS
 from viz.panels.head_actions import HEAD_ACTIONS
@@ -36,6 +36,7 @@ DRAWN: Final[dict[str, Draw]] = {
     "branches": transport.draw_branches,
     "next_token": next_token.draw,
     "sink": sink.draw,
+    "walk": walk.draw,
     "off": ablation.draw_off,
     **{output: draw for tab in ALL for output, draw in tab.draw.items()},
 }
@@ -43,6 +44,7 @@ _SCANS: Final = {tab.name: tab.scan for tab in ALL if tab.scan}
 # What an output depends on, where that is less than the whole view: it is not sent again while that stays the same.
 _DEPENDS: Final[dict[str, Callable[[View], object]]] = {
     "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
+    "walk": lambda view: view.moment.fingerprint,
 }
 _ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS, **LAYER_ACTIONS, **STEER_ACTIONS, **CHOOSING_ACTIONS}
 # Which control an error is about, by its element id.

@@ -14,7 +14,7 @@ import gradio as gr
 from model_runtime.errors import TokenscopeError
 from viz.components import assets
 from viz.components.regions import MessageLine, Session, TabBar
-from viz.panels import ablation, header, next_token, prompt, sink, strip, transport
+from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
 from viz.panels.models import Models
@@ -34,6 +34,7 @@ def build_page(models: Models) -> gr.Blocks:
     with page:
         outputs: dict[str, Any] = {"session": Session(elem_classes="ts-session-block")}
         head, text, controls = header.build(models), prompt.build(), transport.build()
+        prompt.offer(text, controls.steps)
         outputs |= {"picker": head.picker, "facts": head.facts, "prompt": text.text, "mode": text.mode}
         outputs |= {"decoding": controls.decoding, "branches": controls.branches}
         outputs |= {"strip": strip.build(), "off": ablation.build_off()}
@@ -41,6 +42,7 @@ def build_page(models: Models) -> gr.Blocks:
             with gr.Column(scale=4, min_width=320, elem_classes="ts-left"):
                 outputs["next_token"] = next_token.build()
             with gr.Column(scale=8, min_width=320, elem_classes="ts-right"):
+                outputs["walk"] = walk.build(text, controls)
                 outputs |= _build_tabs()
         outputs["message"] = MessageLine(elem_id="message")
         _wire(page, Desk(models), controls, outputs)

@@ -10,14 +10,16 @@ from viz.components.regions import Examples
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt worth looking at."""
+    """A prompt worth looking at; `steps` is what Play is set to with it, None to leave that."""
 
     title: str
     text: str
     chat: bool = False
+    steps: int | None = None
 
 
 _GARDEN = "Write an email apologizing to Sarah for the tragic gardening mishap. Explain how it happened."
+_REPORT = "Write an email to the university about the late report."
 
 EXAMPLES: Final = (
     Example("A fact: the capital of Japan", "The capital of Japan is"),
@@ -34,7 +36,8 @@ EXAMPLES: Final = (
     Example("A story, as a chat message", "Tell me a story about a fox and a kite.", chat=True),
     Example("An apology, as the book asks for it", _GARDEN),
     Example("An apology, as a chat message", _GARDEN, chat=True),
-    Example("A late report", "Write an email to the university about the late report."),
+    Example("A late report, up to 500 tokens", _REPORT, steps=500),
+    Example("A late report, as a chat message", _REPORT, chat=True, steps=500),
     Example("A short question, as a chat message", "What is the opposite of hot?", chat=True),
 )
 
@@ -70,13 +73,19 @@ def build() -> Prompt:
         examples = Examples([example.title for example in EXAMPLES], elem_id="examples", elem_classes="ts-fit")
         start = gr.Button("Start  Ctrl+↵", variant="primary", elem_id="start", scale=0, min_width=130)
     start.click(None, js="() => { window.tokenscope.act('start'); }", queue=False, show_progress="hidden")
-    chosen = examples.pick(_fill, None, [text, mode], queue=False, show_progress="hidden", api_visibility="private")
-    chosen.then(None, js="() => { window.tokenscope.act('start'); }", queue=False, show_progress="hidden")
     return Prompt(text, mode, examples, start)
 
 
-def _fill(event: gr.EventData) -> tuple[str, str]:
+def offer(prompt: Prompt, steps: gr.Number) -> None:
+    """Lets a chosen example fill the prompt's widgets and the number of tokens to play in, and begin."""
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+    filled = [prompt.text, prompt.mode, steps]
+    chosen = prompt.examples.pick(_fill, None, filled, api_visibility="private", **quiet)
+    chosen.then(None, js="() => { window.tokenscope.act('start'); }", **quiet)
+
+
+def _fill(event: gr.EventData) -> tuple[Any, Any, Any]:
     data: Any = event._data
     index = data.get("index") if isinstance(data, dict) else None
     example = EXAMPLES[index if isinstance(index, int) and 0 <= index < len(EXAMPLES) else 0]
-    return example.text, "chat" if example.chat else "raw"
+    return example.text, "chat" if example.chat else "raw", gr.skip() if example.steps is None else example.steps
