@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import HOSTILE, open_tab, start, step, tokens, wait_for
+from tests.browser.actions import HOSTILE, open_tab, play, start, step, tokens
 
 TAB = "#patching"
 JAPAN, FRANCE = "The capital of Japan is", "The capital of France is"
@@ -66,10 +66,7 @@ def test_a_text_that_does_not_fit_is_said_at_its_box(page: Page) -> None:
 
 def test_heads_at_a_token_written_long_ago(page: Page) -> None:
     start(page, JAPAN)
-    page.fill("#steps input", "21")
-    page.keyboard.press("Tab")
-    page.click("#play")
-    wait_for(page, 26)
+    play(page, 21)
     tokens(page).nth(4).click()
     open_tab(page, "Patching")
     change(page, FRANCE)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import bars, open_tab, start, step, text, tokens, wait_for
+from tests.browser.actions import bars, open_tab, play, start, step, text, tokens
 
 TAB = "#steering"
 JAPAN = "The capital of Japan is"
@@ -71,10 +71,7 @@ def test_a_text_that_cannot_be_read_says_so_at_its_box(page: Page) -> None:
 
 def test_a_text_is_steered_from_a_token_written_long_ago(page: Page) -> None:
     start(page, JAPAN)
-    page.fill("#steps input", "21")
-    page.keyboard.press("Tab")
-    page.click("#play")
-    wait_for(page, 26)
+    play(page, 21)
     tokens(page).nth(6).click()
     open_tab(page, "Steering")
     expect(page.locator(f"{TAB} .ts-steer-start option").first).to_contain_text("(6)")
