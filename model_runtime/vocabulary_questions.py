@@ -1,6 +1,6 @@
 """The questions about tokens themselves: how texts are cut, what the vocabulary holds, which embeddings are near."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -60,6 +60,11 @@ class VocabularyQuestions(Questions):
             ),
         )
 
+    def plain(self, moment: Moment) -> str:
+        """The text of a moment without its special tokens."""
+        self._check(moment)
+        return self._vocabulary.decode(self._ordinary(moment.ids))
+
     def vocabulary(self) -> VocabularyFacts:
         """How many tokens there are of each kind."""
         kinds = self._kinds
@@ -98,6 +103,17 @@ class VocabularyQuestions(Questions):
         ]
         return VocabularyPage(len(found), begin, self._entries(found[begin : begin + count]))
 
+    def entries(self, ids: Iterable[int]) -> Entries:
+        """Some tokens with their texts, bytes and kinds.
+
+        Raises:
+            OutOfRange: The model has no such id.
+        """
+        listed = list(ids)
+        for token in listed:
+            self._vocabulary.check(token)
+        return self._entries(listed)
+
     def special_tokens(self) -> SpecialTokens:
         """The tokens that are no text, and what each is for."""
         roles: dict[int, set[str]] = {token: set() for token, kind in enumerate(self._kinds) if kind == SPECIAL}
@@ -134,7 +150,7 @@ class VocabularyQuestions(Questions):
         """
         self._check(moment)
         ids = moment.ids[: moment.prompt_length]
-        plain = self._vocabulary.decode(tuple(token for token in ids if token not in self._vocabulary.special_ids))
+        plain = self._vocabulary.decode(self._ordinary(ids))
         for text, sent in ((self._vocabulary.said(ids), "chat"), (plain, "raw"), (plain.removeprefix(" "), "raw")):
             if text is not None and self._begins(text, ids, chat=sent == "chat"):
                 return replace(self.forms(text), sent=sent)
@@ -174,6 +190,9 @@ class VocabularyQuestions(Questions):
     def _rows(self) -> Rows:
         """The embedding matrix. The caller holds the lock."""
         return Rows.of(embedding_matrix(self._engine.model, self._vocabulary.size))
+
+    def _ordinary(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(token for token in ids if self._kinds[token] != SPECIAL)
 
     @cached_property
     def _kinds(self) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ _STYLES: Final = (
     "inputs.css",
     "choosing.css",
     "beams.css",
+    "tokenizer.css",
     "bertviz.css",
     "loop.css",
     "streams.css",

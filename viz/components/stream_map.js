@@ -20,10 +20,15 @@ window.tokenscope.streamMap = (() => {
   const overlap = (one, other) => one.x < other.x + other.width && other.x < one.x + one.width &&
     one.y < other.y + other.height && other.y < one.y + one.height;
 
-  return function streamMap(host, { onPick }) {
+  // about: what the map is, for those who cannot see it; describe: the tooltip's lines for a position.
+  return function streamMap(host, {
+    onPick,
+    about = 'tokens on the map; up and down walk from token to token, Enter puts the cursor there',
+    describe = (position, label, stream) => [`“${label}” (${position})`, `in stream ${stream}`],
+  }) {
     const svg = node('svg', 'ts-map-picture', host);
     svg.setAttribute('role', 'group');
-    svg.setAttribute('aria-label', 'tokens on the map; up and down walk from token to token, Enter puts the cursor there');
+    svg.setAttribute('aria-label', about);
     const lines = node('g', 'ts-map-lines', svg);
     const way = node('polyline', 'ts-map-way', svg);
     const stops = node('g', 'ts-map-stops', svg);
@@ -90,7 +95,7 @@ window.tokenscope.streamMap = (() => {
         mark.setAttribute('class', `${here ? 'ts-here' : ''} ${position === 0 ? 'ts-first' : ''}`);
         mark.setAttribute('tabindex', here ? 0 : -1);
         mark.setAttribute('data-position', position);
-        mark.setAttribute('aria-label', `${label}, position ${position}`);
+        mark.setAttribute('aria-label', describe(position, label, stream)[0]);
         mark.style.transform = `translate(${places[token][0].toFixed(1)}px, ${places[token][1].toFixed(1)}px)`;
         mark.lastChild.textContent = shorten(label);
       });
@@ -102,6 +107,7 @@ window.tokenscope.streamMap = (() => {
       const places = Array.from({ length: map.streams }, (_, at) => placeOf(place, own, at));
       way.setAttribute('points', places.map((point) => point.map((value) => value.toFixed(1)).join(',')).join(' '));
       stops.replaceChildren();
+      if (map.streams < 2) return; // a single picture has no way
       places.forEach(([x, y], at) => {
         const stop = node('circle', 'ts-map-stop', stops);
         stop.setAttribute('cx', x);
@@ -168,7 +174,7 @@ window.tokenscope.streamMap = (() => {
       if (!mark) tokenscope.hideTip();
       else {
         const position = Number(mark.dataset.position);
-        tokenscope.showTip(event.clientX, event.clientY, [`“${map.labels[position - map.start]}” (${position})`, `in stream ${stream}`]);
+        tokenscope.showTip(event.clientX, event.clientY, describe(position, map.labels[position - map.start], stream));
       }
     });
     svg.addEventListener('mouseleave', tokenscope.hideTip);

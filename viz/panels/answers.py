@@ -22,6 +22,7 @@ from viz.panels.scene import scene_of
 from viz.panels.steer_actions import STEER_ACTIONS
 from viz.panels.tabs import ALL, TAB_OF, Draw
 from viz.panels.view import View, one_of, whole
+from viz.panels.vocabulary_actions import VOCABULARY_ACTIONS
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -46,7 +47,15 @@ _DEPENDS: Final[dict[str, Callable[[View], object]]] = {
     "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
     "walk": lambda view: view.moment.fingerprint,
 }
-_ACTIONS: Final = {**ACTIONS, **HEAD_ACTIONS, **PIN_ACTIONS, **LAYER_ACTIONS, **STEER_ACTIONS, **CHOOSING_ACTIONS}
+_ACTIONS: Final = {
+    **ACTIONS,
+    **HEAD_ACTIONS,
+    **PIN_ACTIONS,
+    **LAYER_ACTIONS,
+    **STEER_ACTIONS,
+    **CHOOSING_ACTIONS,
+    **VOCABULARY_ACTIONS,
+}
 # Which control an error is about, by its element id.
 _PLACES: Final[dict[str, str]] = {
     "start": "prompt",
@@ -56,6 +65,7 @@ _PLACES: Final[dict[str, str]] = {
     "follow": "lens-follow",
     "patching": "patching-run",
     "steer": "steer-form",
+    "entry": "embeddings-search",
     "playground": "choosing-form",
     "beams": "beams-run",
 }
@@ -145,6 +155,8 @@ class Desk:
         try:
             name = one_of(what, tuple(_SCANS), "long question")
             view = View.from_json(sent_view)
+            if detail.get("model"):  # a second one, which must be one that this page may open
+                self.models.check(str(detail["model"]))
             model = self.models.of(view.moment)
             for progress in _SCANS[name](model, view, detail):
                 whole_yet = progress.done >= progress.total

@@ -45,10 +45,18 @@ class Models:
         Raises:
             ModelError: It cannot be loaded, or may not be here.
         """
+        self.check(name)
+        return self._library.get(name, progress)
+
+    def check(self, name: str) -> None:
+        """Refuses a model that this page may not open.
+
+        Raises:
+            ModelNotFound: It is not among those on offer, and others may not be named here.
+        """
         allowed = {offer.name for offer in CATALOGUE} | {self.default}
         if not self.any_name and name.partition("@")[0] not in allowed:
             raise ModelNotFound(f"{name!r} is not among the models that this page offers. Choose one of the list.")
-        return self._library.get(name, progress)
 
     def of(self, moment: Moment) -> "Model":
         """Returns the model that a moment was made with."""

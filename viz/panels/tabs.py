@@ -12,6 +12,7 @@ from viz.panels import (
     choosing,
     compare,
     contributions,
+    embeddings,
     head_table,
     inputs,
     inside,
@@ -23,6 +24,7 @@ from viz.panels import (
     residual,
     steering,
     streams,
+    tokenizer,
 )
 from viz.panels.progress import Progress
 from viz.panels.scene import Scene
@@ -109,6 +111,13 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
             _single("streams", "Streams", streams.build, streams.draw),
             _single("choosing", "Choosing", choosing.build, choosing.draw),
             _single("beams", "Beams", beams.build, beams.draw, beams.scanned),
+        ),
+    ),
+    (
+        "The model",
+        (
+            _single("tokenizer", "Tokenizer", tokenizer.build, tokenizer.draw, tokenizer.scanned),
+            _single("embeddings", "Embeddings", embeddings.build, embeddings.draw),
         ),
     ),
 )

@@ -63,6 +63,7 @@ class View:
         changed: The prompt that patching compares the present one with, "" while there is none.
         direction: The texts that the next steering is made of.
         playground: The decoding settings that are tried on the distribution at the cursor.
+        entry: The token whose embedding is shown, None for the one under the cursor.
     """
 
     branches: tuple[str, ...]
@@ -87,6 +88,7 @@ class View:
     changed: str = ""
     direction: Direction = field(default_factory=Direction)
     playground: Playground = field(default_factory=Playground)
+    entry: int | None = None
 
     @property
     def moment(self) -> Moment:
@@ -140,6 +142,7 @@ class View:
             changed=short_text(content.get("changed", ""), MOST_CHANGED, "changed prompt"),
             direction=read_direction(content.get("direction", Direction().to_json())),
             playground=read_playground(content.get("playground", Playground().to_json())),
+            entry=_token(content.get("entry")),
         )
 
     def at(self, moment: Moment, cursor: int | None = None) -> "View":

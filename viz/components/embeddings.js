@@ -1,0 +1,143 @@
+// One token's row of the embedding matrix: the nearest tokens by cosine, a map of them, and the row's numbers.
+const { tokenscope } = window;
+const find = (selector) => element.querySelector(selector);
+const form = find('.ts-entry-form');
+const CELLS = { columns: 64, largest: 12 }; // of the row's strip: dimensions in a row, and the widest cell
+let payload = null;
+let vector = null;
+let asked = false;
+
+const signed = (value, digits) => value.toFixed(digits).replace('-', '−');
+const short = (value) => String(Number(value.toPrecision(3))).replace('-', '−');
+const choose = (token) => tokenscope.act('entry', { token });
+
+// --- the neighbours ----------------------------------------------------------------------------------------------------
+function makeRow(host) {
+  const row = document.createElement('button');
+  row.type = 'button';
+  row.className = 'ts-near-row';
+  for (const [name, className] of [['code', 'ts-label'], ['span', 'ts-near-id'], ['span', 'ts-track'], ['span', 'ts-number']]) {
+    const part = document.createElement(name);
+    part.className = className;
+    row.append(part);
+  }
+  row.children[2].append(document.createElement('span'), document.createElement('i'));
+  host.append(row);
+}
+
+function drawList(host, usual, list) {
+  const [cosine, norms] = [tokenscope.decode(list.cosine), tokenscope.decode(list.norms)];
+  while (host.children.length > list.ids.length) host.lastElementChild.remove();
+  while (host.children.length < list.ids.length) makeRow(host);
+  list.ids.forEach((token, index) => {
+    const row = host.children[index];
+    const [label, id, track, number] = row.children;
+    row.dataset.token = token;
+    row.title = `length ${short(norms[index])}`;
+    row.setAttribute('aria-label', `${list.labels[index]}, id ${token}, cosine ${signed(cosine[index], 3)}`);
+    label.textContent = list.labels[index];
+    id.textContent = token;
+    number.textContent = signed(cosine[index], 3);
+    track.firstChild.style.width = `${100 * Math.max(0, cosine[index])}%`;
+    track.lastChild.hidden = list.mean === null || list.mean < 0;
+    track.lastChild.style.left = `${100 * Math.max(0, list.mean ?? 0)}%`;
+  });
+  usual.textContent = list.mean === null ? 'There is no other token to compare with.'
+    : `With all tokens it is ${signed(list.mean, 3)} on average, give or take ${list.deviation.toFixed(3)}.`;
+}
+
+// --- the map -----------------------------------------------------------------------------------------------------------
+const map = tokenscope.streamMap(find('.ts-map-box'), {
+  onPick: (position) => choose(payload.map.ids[position - 1]),
+  about: 'the token and its neighbours on the map; up and down walk from one to the next, Enter shows its embedding',
+  describe: (position) => [`“${payload.map.labels[position - 1]}”`, `id ${payload.map.ids[position - 1]}`],
+});
+
+function drawMap() {
+  const { labels, points, edges, explained } = payload.map;
+  // Marks count from 1: the first is the token itself, and there is no first token of a text here.
+  map.draw({ points: tokenscope.decode(points), streams: 1, labels, start: 1, cursor: 1, edges }, 0);
+  const [one, two] = explained.map((share) => tokenscope.percent(share));
+  find('.ts-map-axes').textContent = explained[0] > 0
+    ? `Across: ${one} of what differs among these ${labels.length} rows; up: ${two}. Each row is divided by its length.` : '';
+}
+
+// --- the row -----------------------------------------------------------------------------------------------------------
+const strip = tokenscope.cells(find('.ts-vector'), {
+  describe({ row, column }) {
+    const index = row * CELLS.columns + column;
+    return index < vector.length ? [`dimension ${index}`, signed(vector[index], 4)] : ['beyond the last dimension'];
+  },
+});
+
+function drawVector() {
+  const canvas = find('.ts-vector');
+  const [columns, rows] = [Math.min(CELLS.columns, vector.length), Math.ceil(vector.length / CELLS.columns)];
+  const values = new Float32Array(rows * columns).fill(NaN);
+  values.set(vector);
+  const top = Math.max(payload.top, 1e-9);
+  strip.draw({ values, rows, columns, low: -top, high: top, scale: 'diverging' });
+  canvas.style.width = `${columns * CELLS.largest}px`;
+  canvas.style.height = `${rows * Math.max(3, Math.min(CELLS.largest, Math.floor(360 / rows)))}px`;
+  canvas.setAttribute('aria-label', `the ${vector.length} numbers of the row; the largest are listed below`);
+  find('.ts-vector-low').textContent = `−${short(top)}`;
+  find('.ts-vector-high').textContent = `+${short(top)}`;
+  find('.ts-row-facts').textContent = `${tokenscope.whole(vector.length)} numbers, ${columns} in a row`;
+  find('.ts-largest-title').textContent = `The ${payload.largest.length} largest; together they make ${tokenscope.percent(payload.share)} of the squared length:`;
+  find('.ts-largest').replaceChildren(...payload.largest.map(([index, value]) => {
+    const item = document.createElement('li');
+    for (const [name, text] of [['ts-index', index], ['ts-number', signed(value, 3)]]) {
+      const part = document.createElement('span');
+      part.className = name;
+      part.textContent = text;
+      item.append(part);
+    }
+    return item;
+  }));
+}
+
+function draw() {
+  if (!props.value) return;
+  payload = props.value;
+  const [position, label] = payload.cursor;
+  find('.ts-embeddings-title').textContent = `“${payload.label}”, id ${payload.token}`;
+  find('.ts-at-cursor').textContent = `“${label}” (${position}), at the cursor`;
+  find('.ts-at-cursor').setAttribute('aria-pressed', String(payload.chosen === null));
+  find('.ts-unavailable').hidden = !payload.unavailable;
+  find('.ts-unavailable').textContent = payload.unavailable || '';
+  find('.ts-embeddings-body').hidden = Boolean(payload.unavailable);
+  if (payload.unavailable) return;
+  vector = tokenscope.decode(payload.vector);
+  find('.ts-entry-facts').textContent =
+    `Length ${short(payload.length)}, longer than ${tokenscope.percent(payload.shorter)} of the vocabulary’s rows. ${payload.tied}`;
+  const [near, usual] = ['.ts-near', '.ts-near-usual'].map((name) => element.querySelectorAll(name));
+  payload.lists.forEach((list, index) => drawList(near[index], usual[index], list));
+  drawMap();
+  drawVector();
+}
+
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (button?.matches('.ts-at-cursor')) choose(null);
+  else if (button?.dataset.token) choose(Number(button.dataset.token));
+});
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  asked = true;
+  tokenscope.act('entry', { text: form.elements[0].value });
+});
+// What the answer says about the typed text, such as which of its tokens is shown; an error stands there by itself.
+window.addEventListener('tokenscope-error', ({ detail }) => {
+  if (!asked || detail.kind === 'progress') return;
+  asked = false;
+  find('.ts-entry-said').textContent = detail.kind === 'notice' && !detail.words.startsWith('answered') ? detail.words : '';
+});
+
+function drawScales() {
+  find('.ts-signed').style.backgroundImage = tokenscope.gradient('diverging');
+  strip.repaint();
+}
+tokenscope.onTheme(drawScales);
+drawScales();
+watch('value', draw);
+draw();
