@@ -79,6 +79,7 @@ function drawRow(host, index, [id, label, share]) {
 }
 
 function drawCards() {
+  find('.ts-no-filter').hidden = payload.steps.length > 1;
   while (cards.children.length < payload.steps.length) makeCard();
   while (cards.children.length > payload.steps.length) cards.lastElementChild.remove();
   payload.steps.forEach((step, index) => {
@@ -156,9 +157,9 @@ form.addEventListener('input', ({ target }) => {
   if (number.value !== '') send(); // an empty field is being typed in
 });
 form.addEventListener('submit', (event) => event.preventDefault());
-find('.ts-try-buttons').addEventListener('click', ({ target }) => {
-  if (target.dataset.try) send(TRIES[target.dataset.try]);
-});
+for (const button of element.querySelectorAll('[data-try]')) {
+  button.addEventListener('click', () => send(TRIES[button.dataset.try]));
+}
 find('.ts-reset').addEventListener('click', () => tokenscope.act('playground', { count: Number(count.value) }));
 find('.ts-use').addEventListener('click', () => {
   tokenscope.act('decode', { ...settings(), stop: payload.page.stop });
