@@ -146,7 +146,7 @@ def _refusal(name: str, inputs: _Inputs) -> str:
     """Why a kernel cannot give this layer's attention, "" where it can."""
     if name == "eager":
         size = inputs.score_bytes
-        return f"its score matrix alone would take {size / 2**30:.1f} GB" if size > MOST_SCORE_BYTES else ""
+        return f"its score matrix alone would take {size / 2**30:.1f} GiB" if size > MOST_SCORE_BYTES else ""
     if inputs.formula.softcap is not None:
         return "the model caps its scores, which PyTorch's kernels do not know"
     if inputs.formula.sinks is not None:

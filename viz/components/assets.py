@@ -26,6 +26,7 @@ _SHARED_SCRIPTS: Final = (
     "contribution.js",
     "cumulative_curve.js",
     "beam_tree.js",
+    "time_lines.js",
     "figure.js",
     "keys.js",
 )
@@ -52,6 +53,8 @@ _STYLES: Final = (
     "choosing.css",
     "beams.css",
     "tokenizer.css",
+    "cache.css",
+    "masks.css",
     "bertviz.css",
     "loop.css",
     "streams.css",

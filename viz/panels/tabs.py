@@ -9,6 +9,7 @@ from viz.panels import (
     attention,
     beams,
     bertviz,
+    cache,
     choosing,
     compare,
     contributions,
@@ -19,6 +20,7 @@ from viz.panels import (
     lens,
     looking,
     loop,
+    masks,
     neurons,
     patching,
     residual,
@@ -118,6 +120,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
         (
             _single("tokenizer", "Tokenizer", tokenizer.build, tokenizer.draw, tokenizer.scanned),
             _single("embeddings", "Embeddings", embeddings.build, embeddings.draw),
+            _single("cache", "KV cache", cache.build, cache.draw, cache.scanned),
+            _single("masks", "Cheaper attention", masks.build, masks.draw, masks.scanned),
         ),
     ),
 )

@@ -1,0 +1,58 @@
+"""The tab of cheaper attention: masks on the present text, heads that share keys and values, and kernels timed."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from viz.components.costs import MasksView
+from viz.masks import kernels_payload, masks_payload, sharing_payload
+from viz.panels.progress import Progress, paced
+from viz.panels.scene import Scene
+from viz.panels.view import View, one_of
+from viz.window import window_to
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
+
+REACHES: Final = (4, 8, 16, 32, 64, 128)
+ROUNDS: Final = (30, 10, 100)
+MOST_ROWS: Final = 48  # tokens: three masks stand side by side
+
+
+def build() -> MasksView:
+    """Lays the tab out."""
+    return MasksView(elem_id="masks")
+
+
+def draw(scene: Scene) -> dict[str, Any]:
+    """Returns the tab's payload without the timed kernels, which the page keeps."""
+    view, labels = scene.view, scene.labels
+    window = window_to(view.cursor, len(labels), min(view.window, MOST_ROWS))
+    layer = min(view.layer, scene.card.layers - 1)
+    return {
+        **masks_payload(scene.model.masks(scene.moment, REACHES), window),
+        **sharing_payload(scene.model.cache(scene.moment), layer),
+        "reaches": REACHES,
+        "labels": labels[window.start : window.stop],
+        "start": window.start,
+        "cursor": view.cursor,
+        "shown": window.describe(),
+        "layer": layer,
+        "layers": scene.card.layers,
+        "moment": scene.moment.to_text(),
+    }
+
+
+def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
+    """Times the kernels on the selected layer; gives what is known so far again and again, all of it at last.
+
+    Raises:
+        TokenscopeError: The number of rounds cannot be used, or the layer has no attention that can be read.
+    """
+    rounds = one_of(detail.get("rounds", ROUNDS[0]), ROUNDS, "number of rounds")
+    moment, layer = view.moment, min(view.layer, model.card().layers - 1)
+    for timing in paced(model.time_attention(moment, layer, rounds), lambda part: part.done == part.total):
+        payload = {**kernels_payload(timing), "moment": moment.to_text()}
+        told = f"Timing the attention of layer {layer}: round {timing.done} of {rounds}"
+        if timing.done == rounds:
+            told = f"Each kernel computed the attention of layer {layer} {rounds} times."
+        yield Progress(payload, timing.done, rounds, told)

@@ -1,0 +1,38 @@
+"""Bytes, seconds and lists of layers as words."""
+
+from collections.abc import Sequence
+from typing import Final
+
+_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+def bytes_text(size: int) -> str:
+    """Writes a number of bytes with at least three digits that count: 6,144 bytes are "6.00 KiB"."""
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    if unit == 0:
+        return f"{size} {'byte' if size == 1 else 'bytes'}"
+    digits = 2 if amount < 10 else 1 if amount < 100 else 0
+    return f"{amount:,.{digits}f} {_UNITS[unit]}"
+
+
+def time_text(seconds: float) -> str:
+    """Writes a duration with three digits that count, in µs, ms or s."""
+    for factor, unit in ((1e6, "µs"), (1e3, "ms"), (1.0, "s")):
+        amount = seconds * factor
+        if amount < 1000 or unit == "s":
+            break
+    digits = 2 if amount < 10 else 1 if amount < 100 else 0
+    return f"{amount:,.{digits}f} {unit}"
+
+
+def layers_text(layers: Sequence[int]) -> str:
+    """Writes block indices as runs, as the page names them: L0 to L3, L5."""
+    runs: list[list[int]] = []
+    for layer in sorted(layers):
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    return ", ".join(f"L{run[0]}" if len(run) == 1 else f"L{run[0]} to L{run[-1]}" for run in runs)
