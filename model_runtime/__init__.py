@@ -50,7 +50,9 @@ from model_runtime.lens_records import LensCell, LensCurves, LensGrid, LensReadi
 from model_runtime.mask_records import KernelTime, KernelTiming, MaskChoice, MaskTable, OwnMask
 from model_runtime.moment import Ablate, Decoding, Moment, Steer
 from model_runtime.part_records import Contributions, NeuronTable, Question
+from model_runtime.position_records import LearnedPositions, PackedRun, Packing, PositionScheme, RotaryHead
 from model_runtime.prediction_records import ContextUse, Predictions
+from model_runtime.prompt_part_records import Composition, LeftOut, PartAttention, PartEffects, PartSpans
 from model_runtime.records import (
     AttentionMap,
     Distribution,
@@ -103,6 +105,7 @@ __all__ = [
     "ChoiceStep",
     "ChoiceSteps",
     "CombinedMap",
+    "Composition",
     "ContextFull",
     "ContextUse",
     "Contributions",
@@ -126,6 +129,8 @@ __all__ = [
     "InsideHead",
     "KernelTime",
     "KernelTiming",
+    "LearnedPositions",
+    "LeftOut",
     "LensCell",
     "LensCurves",
     "LensGrid",
@@ -146,15 +151,22 @@ __all__ = [
     "Offer",
     "OutOfRange",
     "OwnMask",
+    "PackedRun",
+    "Packing",
     "ParameterPart",
+    "PartAttention",
+    "PartEffects",
+    "PartSpans",
     "PatchGrid",
     "Pieces",
+    "PositionScheme",
     "Positions",
     "Predictions",
     "PromptForms",
     "Proof",
     "Question",
     "ResidualTable",
+    "RotaryHead",
     "SpecialTokens",
     "Stage",
     "Steer",

@@ -20,7 +20,9 @@ from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
 from model_runtime.moment import Ablate, Decoding, Intervention, Moment, Steer
 from model_runtime.part_questions import PartQuestions
+from model_runtime.position_questions import PositionQuestions
 from model_runtime.prediction_questions import PredictionQuestions
+from model_runtime.prompt_part_questions import PromptPartQuestions
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
 from model_runtime.shelf import Shelf
@@ -44,6 +46,8 @@ class Model(
     ChoosingQuestions,
     CostQuestions,
     StructureQuestions,
+    PositionQuestions,
+    PromptPartQuestions,
 ):
     """A causal language model that answers questions about every step it takes.
 
