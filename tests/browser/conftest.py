@@ -22,6 +22,7 @@ FLAGS = [
     "--disable-sync",
 ]
 READY = 30_000  # the first page waits for the model's first run
+ATTENTION = "#attention-map .ts-figure[data-drawn]"
 expect.set_options(timeout=10_000)
 
 
@@ -73,7 +74,7 @@ def open_page(browser: BrowserContext, address: str) -> Iterator[Callable[..., P
         if not request.url.startswith((address, "data:", "blob:")):
             faults.append(f"request to {request.url}")
 
-    def opened(query: str = "", width: int = 1440, height: int = 1000) -> Page:
+    def opened(query: str = "", width: int = 1440, height: int = 1000, ready: str = ATTENTION) -> Page:
         page = browser.new_page()
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
@@ -82,7 +83,7 @@ def open_page(browser: BrowserContext, address: str) -> Iterator[Callable[..., P
         page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
         page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
         page.goto(address + query)
-        page.wait_for_selector("#attention-map .ts-figure[data-drawn]", timeout=READY)
+        page.wait_for_selector(ready, timeout=READY)
         return page
 
     yield opened

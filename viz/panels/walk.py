@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
+from model_runtime import Moment
 from model_runtime.errors import InputError
 from viz.chapter import LACKS, STOPS, Need, Stop, Try
 from viz.components.regions import Walk
@@ -31,17 +32,19 @@ def build(prompt: Prompt, transport: Transport) -> Walk:
 
 def draw(scene: Scene) -> dict[str, Any]:
     """Returns the stops, which depend on the model alone."""
-    lacking = lacking_of(scene.model)
+    lacking = lacking_of(scene.model, scene.moment)
     return {"stops": [_stop(scene.model, stop, lacking) for stop in STOPS]}
 
 
-def lacking_of(model: "Model") -> set[Need]:
-    """Returns what stops are about and this model has not."""
+def lacking_of(model: "Model", moment: Moment) -> set[Need]:
+    """Returns what stops are about and this model has not; the text may be any."""
     card = model.card()
     off = {proof.feature for proof in card.proofs if not proof.passed}
     lacking: dict[Need, bool] = {
         "chat": not card.chat,
         "shared": card.key_value_heads == card.heads,
+        "window": not model.cache(moment).window.any(),
+        "rotary": model.position_scheme().kind != "rotary",
         "attention": "attention" in off,
         "contributions": "contributions" in off,
     }
