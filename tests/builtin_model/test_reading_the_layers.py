@@ -1,4 +1,4 @@
-"""The page of the docs that reads three sentences: every number in it is asked of the model again."""
+"""The page of the docs that reads four sentences: every number in it is asked of the model again."""
 
 from functools import cache
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from model_runtime import Moment, PatchGrid, load_model
 from model_runtime.model import Model
+from model_runtime.moment import Steer
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "reading-the-layers.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
@@ -140,3 +141,16 @@ def test_the_heads_look_where_the_page_says() -> None:
     assert said(f"the first “ John” with {share(3, 0, 3):.0f} %")
     assert said(f"the second one, the giver, with {share(3, 1, 9):.1f} %")
     assert said(f"look at “ Mary” with {share(4, 6, 1):.0f} % and {share(5, 0, 1):.0f} %")
+
+
+def test_brazil_is_steered_to_spain() -> None:
+    brazil, spain = moment("In Brazil, people speak"), moment("In Spain, people speak")
+    last = len(brazil.ids) - 1
+    steer = Steer(5, 1.0, last, plus=(spain.ids, len(spain.ids) - 1), minus=(brazil.ids, last))
+    before, after = (model().distribution(one, top=1) for one in (brazil, brazil.steered(steer)))
+    assert (before.text[0], after.text[0]) == (" Portuguese", " Spanish")
+    assert said(
+        f"“ Spanish” with {100 * after.raw[0]:.1f} %, over the {100 * before.raw[0]:.1f} % that “ Portuguese” had"
+    )
+    *_, end = model().play(brazil.steered(steer), 20)
+    assert "The capital of the country is Madrid" in "".join(model().tokens(end).text)
