@@ -27,6 +27,7 @@ _SHARED_SCRIPTS: Final = (
     "cumulative_curve.js",
     "beam_tree.js",
     "time_lines.js",
+    "block_drawing.js",
     "figure.js",
     "keys.js",
 )
@@ -55,6 +56,7 @@ _STYLES: Final = (
     "tokenizer.css",
     "cache.css",
     "masks.css",
+    "structure.css",
     "bertviz.css",
     "loop.css",
     "streams.css",

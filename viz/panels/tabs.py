@@ -9,6 +9,7 @@ from viz.panels import (
     attention,
     beams,
     bertviz,
+    block,
     cache,
     choosing,
     compare,
@@ -21,6 +22,7 @@ from viz.panels import (
     looking,
     loop,
     masks,
+    model_map,
     neurons,
     patching,
     residual,
@@ -118,8 +120,10 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
     (
         "The model",
         (
+            _single("map", "Map", model_map.build, model_map.draw),
             _single("tokenizer", "Tokenizer", tokenizer.build, tokenizer.draw, tokenizer.scanned),
             _single("embeddings", "Embeddings", embeddings.build, embeddings.draw),
+            _single("block", "Block", block.build, block.draw),
             _single("cache", "KV cache", cache.build, cache.draw, cache.scanned),
             _single("masks", "Cheaper attention", masks.build, masks.draw, masks.scanned),
         ),
