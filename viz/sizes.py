@@ -13,8 +13,7 @@ def bytes_text(size: int) -> str:
         amount, unit = amount / 1024, unit + 1
     if unit == 0:
         return f"{size} {'byte' if size == 1 else 'bytes'}"
-    digits = 2 if amount < 10 else 1 if amount < 100 else 0
-    return f"{amount:,.{digits}f} {_UNITS[unit]}"
+    return f"{_three(amount)} {_UNITS[unit]}"
 
 
 def time_text(seconds: float) -> str:
@@ -23,8 +22,13 @@ def time_text(seconds: float) -> str:
         amount = seconds * factor
         if amount < 1000 or unit == "s":
             break
-    digits = 2 if amount < 10 else 1 if amount < 100 else 0
-    return f"{amount:,.{digits}f} {unit}"
+    return f"{_three(amount)} {unit}"
+
+
+def _three(amount: float) -> str:
+    """At least three digits that count: 9.996 is written 10.0."""
+    digits = next((digits for digits, bound in ((2, 10), (1, 100)) if round(amount, digits) < bound), 0)
+    return f"{amount:,.{digits}f}"
 
 
 def layers_text(layers: Sequence[int]) -> str:

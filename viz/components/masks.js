@@ -54,7 +54,7 @@ function makePicture() {
   at('.ts-mask-pictures').append(box);
   const picture = { box, title, host, count, mask: null };
   picture.grid = tokenscope.tokenGrid(host, {
-    limits: { widest: 18, narrowest: 5, highest: 18, height: 330, characters: 9 },
+    limits: { widest: 18, narrowest: 5, highest: 18, height: 240, characters: 9 },
     onPick: (row) => tokenscope.act('cursor', { position: payload.start + row }),
     describe(row, column) {
       const [query, key] = [payload.start + row, payload.start + column];
