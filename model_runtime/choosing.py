@@ -11,6 +11,7 @@ from model_runtime.moment import Decoding
 from model_runtime.records import Floats, Integers
 from model_runtime.vocabulary import Vocabulary
 
+LIKELY = 64  # tokens whose counts' covariances are reckoned with
 # The filters that run before top-p, which therefore does not see what they removed.
 BEFORE_TOP_P = ("repetition_penalty", "temperature", "top_k")
 
@@ -83,6 +84,7 @@ def draws(choice: Choice, vocabulary: Vocabulary, position: int, decoding: Decod
         seen=int(np.count_nonzero(drawn)),
         distance=float(np.abs(drawn / count - share).sum() / 2),
         chance_distance=float(mean_deviation(share, count).sum() / count / 2),
+        chance_spread=spread_of_distance(share, count),
     )
 
 
@@ -107,6 +109,28 @@ def mean_deviation(share: Doubles, count: int) -> Doubles:
     size = torch.log(hits) + choose + hits * torch.log(chance) + (count - hits + 1) * torch.log1p(-chance)
     result: Doubles = (2 * torch.exp(size)).numpy()
     return result
+
+
+def spread_of_distance(share: Doubles, count: int) -> float:
+    """The standard deviation of the total variation distance between frequencies and chances.
+
+    It is half the sum of the tokens' deviations |hits - mean|. Their variances are exact. Their covariances are those
+    of normal variables with the hits' correlations, for the likely tokens: those of rare ones are too small to count.
+
+    Args:
+        share: [token] the chance of a hit; sums to one.
+        count: How many draws.
+    """
+    variance = count * share * (1 - share)
+    total = float((variance - mean_deviation(share, count) ** 2).clip(0).sum())
+    likely = np.sort(share)[::-1][:LIKELY]
+    likely = likely[(likely > 0) & (likely < 1)]
+    odds, width = np.sqrt(likely / (1 - likely)), np.sqrt(count * likely * (1 - likely))
+    related = -np.outer(odds, odds).clip(0, 1)
+    shape = np.sqrt(1 - related**2) + related * np.arcsin(related) - 1
+    np.fill_diagonal(shape, 0)
+    total += float(2 / np.pi * (np.outer(width, width) * shape).sum())
+    return math.sqrt(total) / count / 2
 
 
 def _step(stage: Stage, before: Floats, vocabulary: Vocabulary, top: int) -> ChoiceStep:

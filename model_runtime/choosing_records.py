@@ -95,6 +95,7 @@ class Draws:
         distance: The total variation distance between frequencies and probabilities over the whole vocabulary, 0 to 1:
             the share of the draws that would have to fall otherwise for the two to be equal.
         chance_distance: What that distance is on average for as many independent draws.
+        chance_spread: Its standard deviation then, with the counts of the likely tokens taken as normal.
     """
 
     position: int
@@ -110,6 +111,7 @@ class Draws:
     seen: int
     distance: float
     chance_distance: float
+    chance_spread: float
 
     def __post_init__(self) -> None:
         seal(self, text=self.ids.shape, probability=self.ids.shape, drawn=self.ids.shape)

@@ -104,14 +104,13 @@ def drawn_words(record: Draws) -> str:
     if record.possible == 1:
         return f"Only one token can be taken, so all {count} draws took it."
     apart = f"{record.distance:.3f}"
-    chance = f"{record.chance_distance:.3f}"
-    verdict = "less than" if record.distance < record.chance_distance else "more than"
-    if abs(record.distance - record.chance_distance) < 0.1 * record.chance_distance:
-        verdict = "about as much as"
+    chance = f"{record.chance_distance:.3f}, give or take {record.chance_spread:.3f}"
+    surprise = (record.distance - record.chance_distance) / max(record.chance_spread, 1e-12)
+    verdict = "what chance gives" if abs(surprise) < 2 else "unusually far" if surprise > 0 else "unusually near"
     return (
         f"Frequencies and probabilities are {apart} apart (total variation distance: {100 * record.distance:.1f} % of "
-        f"the draws would have to fall otherwise). {count} fair draws are {chance} apart on average: this is {verdict} "
-        f"chance gives. {record.seen:,} of {record.possible:,} possible tokens came."
+        f"the draws would have to fall otherwise). {count} fair draws are apart by {chance}: this is {verdict}. "
+        f"{record.seen:,} of {record.possible:,} possible tokens came."
     )
 
 

@@ -154,13 +154,14 @@ def test_frequencies_lie_within_exact_binomial_bounds(family, decoding):
     assert found.other_probability < 1e-12
 
 
-def test_the_distance_that_chance_gives_is_the_mean_over_many_seeds(llama):
+@pytest.mark.parametrize("decoding", [Decoding(temperature=1.0, top_k=30), Decoding(temperature=2.0, top_k=3)])
+def test_the_distance_that_chance_gives_is_that_of_many_seeds(decoding, llama):
     moment = moment_of(llama, IDS)
-    decoding = Decoding(temperature=1.0, top_k=30)
     many = [llama.draws(moment, -1, decoding, 100, seed) for seed in range(400)]
     assert len({one.chance_distance for one in many}) == 1
     found = np.array([one.distance for one in many])
     assert abs(found.mean() - many[0].chance_distance) < 4 * found.std() / 20
+    assert 0.8 < found.std() / many[0].chance_spread < 1.2
 
 
 def test_draws_follow_the_rule_of_a_step(llama):

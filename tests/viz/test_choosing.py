@@ -68,6 +68,7 @@ def draws(drawn: tuple[int, int], other: int = 10, **changed: Any) -> Draws:
         "seen": 5,
         "distance": 0.04,
         "chance_distance": 0.05,
+        "chance_spread": 0.01,
         **changed,
     }
     return Draws(**fields)
@@ -124,9 +125,10 @@ class TestDraws:
         json.dumps(payload)
 
     def test_the_verdict_follows_the_distance(self) -> None:
-        assert "less than chance" in drawn_words(draws((60, 30)))
-        assert "more than chance" in drawn_words(draws((60, 30), distance=0.09))
-        assert "about as much as chance" in drawn_words(draws((60, 30), distance=0.051))
+        assert "what chance gives" in drawn_words(draws((60, 30)))
+        assert "unusually far" in drawn_words(draws((60, 30), distance=0.09))
+        assert "unusually near" in drawn_words(draws((60, 30), distance=0.02))
+        assert "0.050, give or take 0.010" in drawn_words(draws((60, 30)))
         assert "5 of 20" in drawn_words(draws((60, 30)))
         assert "all 100 draws" in drawn_words(draws((100, 0), possible=1))
 

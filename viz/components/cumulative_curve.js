@@ -62,11 +62,12 @@ window.tokenscope.cumulativeCurve = (() => {
       add(svg, 'text', { x: (BOX.left + width - BOX.right) / 2, y: BOX.height - 4, class: 'ts-across' }, 'tokens, the most probable first');
       if (share === 1) return;
       add(svg, 'line', { x1: BOX.left, x2: width - BOX.right, y1: up(share), y2: up(share), class: 'ts-top-p' });
+      const name = (x, y, anchor, text) => add(svg, 'text', { x, y, 'text-anchor': anchor, class: 'ts-top-p-name' }, text);
+      name(width - BOX.right - 2, up(share) + (share > 0.9 ? 14 : -5), 'end', `top-p ${share}`);
       const edge = across(nucleus);
       add(svg, 'line', { x1: edge, x2: edge, y1: BOX.top, y2: bottom, class: 'ts-top-p' });
       const over = edge < width - 130;
-      const name = add(svg, 'text', { x: over ? edge + 5 : edge - 5, y: bottom - 8, class: 'ts-top-p-name' }, `${tokenscope.whole(nucleus)} kept`);
-      name.setAttribute('text-anchor', over ? 'start' : 'end');
+      name(over ? edge + 5 : edge - 5, bottom - 8, over ? 'start' : 'end', `${tokenscope.whole(nucleus)} kept`);
     }
 
     function schedule() {
