@@ -1,6 +1,6 @@
 """The questions about tokens themselves: how texts are cut, what the vocabulary holds, which embeddings are near."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -67,14 +67,7 @@ class VocabularyQuestions(Questions):
 
     def vocabulary(self) -> VocabularyFacts:
         """How many tokens there are of each kind."""
-        kinds = self._kinds
-        ordinary = [token for token, kind in enumerate(kinds) if kind not in (SPECIAL, ADDED, NONE)]
-        return VocabularyFacts(
-            size=len(kinds),
-            known=len(kinds) - kinds.count(NONE),
-            counts=tuple(kinds.count(kind) for kind in KINDS),
-            longest=max(ordinary, key=lambda token: len(self._vocabulary.bytes_of(token)), default=-1),
-        )
+        return self._facts
 
     def search(
         self, text: str = "", match: str = CONTAINS, kind: str | None = None, begin: int = 0, count: int = 50
@@ -96,11 +89,11 @@ class VocabularyQuestions(Questions):
         if begin < 0 or count < 1:
             raise OutOfRange(f"Cannot list {count} tokens from {begin} on; use 1 or more, from 0 or more.")
         wanted, fits = text.casefold(), _MATCHES[match]
-        found = [
-            token
-            for token, its_kind in enumerate(self._kinds)
-            if kind in (None, its_kind) and (not wanted or fits(self._folded[token], wanted))
-        ]
+        found: Sequence[int] = range(self._vocabulary.size)
+        if kind is not None:
+            found = [token for token in found if self._kinds[token] == kind]
+        if wanted:
+            found = [token for token in found if fits(self._folded[token], wanted)]
         return VocabularyPage(len(found), begin, self._entries(found[begin : begin + count]))
 
     def entries(self, ids: Iterable[int]) -> Entries:
@@ -195,6 +188,17 @@ class VocabularyQuestions(Questions):
         return tuple(token for token in ids if self._kinds[token] != SPECIAL)
 
     @cached_property
+    def _facts(self) -> VocabularyFacts:
+        kinds = self._kinds
+        ordinary = [token for token, kind in enumerate(kinds) if kind not in (SPECIAL, ADDED, NONE)]
+        return VocabularyFacts(
+            size=len(kinds),
+            known=len(kinds) - kinds.count(NONE),
+            counts=tuple(kinds.count(kind) for kind in KINDS),
+            longest=max(ordinary, key=lambda token: len(self._vocabulary.bytes_of(token)), default=-1),
+        )
+
+    @cached_property
     def _kinds(self) -> tuple[str, ...]:
         """[token] the kind of every id."""
         return tuple(self._vocabulary.kind(token) for token in range(self._vocabulary.size))
@@ -204,7 +208,7 @@ class VocabularyQuestions(Questions):
         """[token] the text of every id, upper and lower case alike."""
         return tuple(self._vocabulary.text(token).casefold() for token in range(self._vocabulary.size))
 
-    def _entries(self, ids: list[int]) -> Entries:
+    def _entries(self, ids: Sequence[int]) -> Entries:
         vocabulary = self._vocabulary
         return Entries(
             ids=np.array(ids, np.int64),

@@ -42,7 +42,8 @@ function buttonIn(cell, label, data, name) {
 // --- the text ----------------------------------------------------------------------------------------------------------
 function drawTable() {
   const { table } = payload;
-  find('.ts-text-shown').textContent = table.shown;
+  const bold = table.start + table.ids.length > table.prompt ? '; what was written is bold' : '';
+  find('.ts-text-shown').textContent = `${table.shown}${bold}`;
   fill(find('.ts-text-table tbody'), table.ids.length, ['ts-number', 'ts-number', '', 'ts-hex', 'ts-kind'], (row, index) => {
     const position = table.start + index;
     const here = position === table.cursor;
