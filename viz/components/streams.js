@@ -68,6 +68,7 @@ function fillRow(row, index) {
   bar.lastChild.textContent = tokenscope.percent(arrays.probability[index]);
   came.textContent = verdict(index, position);
   came.classList.toggle('ts-right', arrays.right[index] === 1);
+  came.classList.toggle('ts-open', arrays.right[index] === 2);
   row.classList.toggle('ts-first', position === 0);
   row.classList.toggle('ts-here', position === payload.cursor);
   row.classList.toggle('ts-later', position > payload.cursor);
