@@ -28,7 +28,9 @@ def test_each_step_is_a_pass_of_one_row(page: Page) -> None:
     step(page)
     step(page)
     told = page.locator("#cache .ts-cache-told")
-    expect(told).to_contain_text(f"Pass 3 of 3, the cursor\u2019s: 1 row is computed, {prompt + 1} taken from the cache.")
+    expect(told).to_contain_text(
+        f"Pass 3 of 3, the cursor\u2019s: 1 row is computed, {prompt + 1} taken from the cache"
+    )
     expect(told).to_contain_text(f"{prompt + 2} rows with the cache, {3 * prompt + 3} without")
     expect(page.locator(f"{PASSES} .ts-grid-names > div")).to_have_count(3)
     page.focus(PASSES)

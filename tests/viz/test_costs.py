@@ -11,10 +11,14 @@ from model_runtime import Moment
 from model_runtime.cache_records import CacheTable, CacheTiming, CacheWay
 from model_runtime.errors import InputError
 from model_runtime.mask_records import KernelTime, KernelTiming, MaskChoice, MaskTable, OwnMask
+from tests.runtime.comparison import moment_of, some_ids
+from tests.runtime.conftest import pair_of
+from tests.runtime.families import VOCABULARY
 from viz.cache import bytes_payload, formula, passes_payload, smoothed, timing_payload
 from viz.masks import kernels_payload, masks_payload, sharing_payload
 from viz.panels import cache as cache_panel
 from viz.panels import masks as masks_panel
+from viz.panels.scene import scene_of
 from viz.panels.view import View
 from viz.payload import unpack
 from viz.sizes import bytes_text, layers_text, time_text
@@ -268,3 +272,20 @@ class TestPanels:
         assert (last.done, last.total) == (40, 20)
         assert last.payload["moment"] == MOMENT.to_text()
         assert last.payload["ratio"] == "3.00"
+
+
+FAMILIES = ["phi3", "llama", "gpt2", "gpt_neox", "gemma2", "mistral", "qwen3", "openai-gpt", "bloom", "lfm2", "mamba"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_both_tabs_draw_every_kind_of_model(family: str) -> None:
+    _, model = pair_of(family)
+    moment = moment_of(model, some_ids(20, VOCABULARY, seed=5), 12)
+    scene = scene_of(model, View((moment.to_text(),), cursor=19, layer=1))
+    cached, masked = cache_panel.draw(scene), masks_panel.draw(scene)
+    json.dumps([cached, masked])
+    assert cached["counts"]["without"] == sum(range(12, 21))
+    assert cached["counts"]["computed"] == (20 if cached["reason"] else 1)
+    assert bool(cached["formula"]) == bool(masked["heads"]) == (family not in ("openai-gpt", "mamba"))
+    assert sum(way["own"] for way in cached["ways"] if way["name"] != "window") == bool(cached["formula"])
+    assert bool(masked["own"]) != bool(masked["reason"])
