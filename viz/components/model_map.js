@@ -175,7 +175,7 @@ function drawTreemap() {
     type: 'treemap', ...areas, branchvalues: 'total', sort: false, marker: { colors: colours, line: { width: 1, color: names.page }, pad: { t: 17, l: 2, r: 2, b: 2 } },
     tiling: { pad: 1 }, textinfo: 'label', hoverinfo: 'none', pathbar: { thickness: 18, textfont: { color: names.ink } }, maxdepth: 4, root: { color: names.sunken },
   };
-  treemap.draw({ data: [trace], layout: {} });
+  treemap.draw({ data: [trace], layout: { uniformtext: { minsize: 10, mode: 'hide' } } });
 }
 
 function drawParts() {

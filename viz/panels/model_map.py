@@ -22,7 +22,9 @@ def draw(scene: Scene) -> dict[str, Any]:
     first = scene.model.distribution(scene.moment, last, top=1)
     return {
         **map_payload(record),
-        "tokens": [[int(token), scene.labels[place]] for place, token in enumerate(scene.moment.ids[:NAMED])],
+        "tokens": [
+            [int(token), scene.labels[place]] for place, token in enumerate(scene.moment.ids[: min(NAMED, last + 1)])
+        ],
         "prompt": record.prompt,
         "first": [int(first.ids[0]), visible(first.text[0]), float(first.raw[0])],
         "vocabulary": scene.card.vocabulary_size,
