@@ -36,14 +36,18 @@ function send(changes = {}) {
   tokenscope.act('playground', { settings: { ...settings(), ...changes }, count: Number(count.value) });
 }
 
-function drawForm() {
+// Writes settings into the fields; what is being typed or pulled stays as it is.
+function fill(values) {
   for (const field of numbers()) {
-    // What is being typed or pulled stays as it is.
     const row = field.closest('.ts-try-field');
     if (row.contains(document.activeElement)) continue;
-    field.value = payload.settings[field.name];
+    field.value = values[field.name];
     row.querySelector('[type=range]').value = field.value;
   }
+}
+
+function drawForm() {
+  fill(payload.settings);
   if (document.activeElement !== seed) seed.value = payload.settings.seed;
   find('.ts-after').textContent = payload.after;
   find('.ts-try-says').textContent = payload.differs
@@ -158,9 +162,15 @@ form.addEventListener('input', ({ target }) => {
 });
 form.addEventListener('submit', (event) => event.preventDefault());
 for (const button of element.querySelectorAll('[data-try]')) {
-  button.addEventListener('click', () => send(TRIES[button.dataset.try]));
+  button.addEventListener('click', () => {
+    fill(TRIES[button.dataset.try]); // an answer like the one before would not be drawn again, so a refused number would stay
+    send();
+  });
 }
-find('.ts-reset').addEventListener('click', () => tokenscope.act('playground', { count: Number(count.value) }));
+find('.ts-reset').addEventListener('click', () => {
+  fill(payload.page);
+  tokenscope.act('playground', { count: Number(count.value) });
+});
 find('.ts-use').addEventListener('click', () => {
   tokenscope.act('decode', { ...settings(), stop: payload.page.stop });
   tokenscope.act('playground', { count: Number(count.value) });
