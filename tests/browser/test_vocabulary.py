@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import HOSTILE, count, cursor, open_tab, play, start, text, tokens, wait_for
+from tests.browser.actions import HOSTILE, count, cursor, open_tab, play, start, step, text, tokens, wait_for
 
 ROWS = "#tokenizer .ts-text-table tbody tr"
 
@@ -50,9 +50,15 @@ def test_a_typed_text_is_cut_five_ways(page: Page) -> None:
     page.fill("#tokenizer .ts-cut-name", "/no/such/folder")
     page.press("#tokenizer .ts-cut-name", "Enter")
     expect(page.locator("#tokenizer [data-ask=cut]")).to_contain_text("no folder")
+    page.fill("#tokenizer .ts-cut-text", "")
+    page.fill("#tokenizer .ts-cut-name", "builtin")
+    page.press("#tokenizer .ts-cut-name", "Enter")
+    expect(page.locator("#tokenizer .ts-cut-of")).to_contain_text("the present text")
+    step(page)
+    expect(page.locator("#tokenizer .ts-cut-of")).to_contain_text("an earlier text")
     page.click("#tokenizer .ts-cut-present")
     expect(page.locator("#tokenizer [data-ask=cut]")).to_be_hidden()
-    assert cuts(page)["words"] == 5
+    assert cuts(page)["words"] == 6
 
 
 def test_the_same_question_raw_and_in_the_template(page: Page) -> None:

@@ -77,7 +77,10 @@ function drawPieces(host, row) {
 
 function drawCuts() {
   const answer = cut || payload.cut;
-  find('.ts-cut-of').textContent = answer.typed ? 'the text that was typed' : 'the present text, special tokens left out';
+  const stale = cut && !cut.typed && cut.of !== payload.cut.of;
+  const of = answer.typed ? 'the text that was typed' : 'the present text, special tokens left out';
+  find('.ts-cut-of').textContent = stale ? 'an earlier text: cut again for the present one' : of;
+  find('.ts-cuts').classList.toggle('ts-stale', Boolean(stale));
   find('.ts-cut-present').hidden = !cut;
   if (!find('.ts-cut-name').value && document.activeElement !== find('.ts-cut-name')) find('.ts-cut-name').value = answer.name;
   const host = find('.ts-cuts');

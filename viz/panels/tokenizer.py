@@ -1,5 +1,6 @@
 """The tab "Tokenizer": the text token by token, cut in other ways, the prompt as received, and the whole vocabulary."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -106,7 +107,9 @@ def _cut(model: "Model", text: str, typed: str, name: str) -> dict[str, Any]:
     """A text cut in every way, by a second tokenizer too: the named one, else the other built-in model's.
 
     Returns:
-        `rows`, of which the last is the second tokenizer's; without one `lacking` says why.
+        `rows`: words, this model's tokens, the second tokenizer's, characters, bytes; without a second one `lacking`
+        says why. `typed`: the text where it is not the present one; `of` names the text, so that the page knows when
+        the present one has become another.
     """
     name = name or _BUILTIN[model.card().name == _BUILTIN[0]]
     words, tokens, *rest = model.cut(text)
@@ -118,7 +121,8 @@ def _cut(model: "Model", text: str, typed: str, name: str) -> dict[str, Any]:
     except ModelError as error:
         lacking = str(error)
     rows += [pieces_payload(pieces, count) for pieces in rest]
-    return {"rows": rows, "lacking": lacking, "typed": typed, "name": name}
+    of = hashlib.blake2s(text.encode("utf-8", errors="replace"), digest_size=8).hexdigest()
+    return {"rows": rows, "lacking": lacking, "typed": typed, "name": name, "of": of}
 
 
 @lru_cache(maxsize=4)  # the text is cut anew at every step; a large tokenizer takes seconds to open
