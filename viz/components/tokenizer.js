@@ -125,7 +125,7 @@ function drawForms() {
   }
   const none = find('.ts-no-template');
   none.hidden = Boolean(shown.chat);
-  none.textContent = shown.chat ? '' : 'This model has no chat template: it was trained to go on with texts, not to answer messages.';
+  none.textContent = shown.chat ? '' : 'This model has no chat template: every message is sent raw.';
 }
 
 function drawSpecial() {
