@@ -33,6 +33,8 @@ CATEGORIES: Final[dict[Theme, tuple[str, ...]]] = {
     "dark": ("#4fa3e0", "#e59bc4", "#a5a7b2", "#ff8b3d", "#2fc79b", "#f0c93a", "#9bd4f5", "#b592d8", "#45464f"),
 }
 
+PARTS: Final = 7  # of a prompt, which the style sheet colours by the first kinds
+
 # Amounts again, for the background of text: it ends early, so that the ink stays readable on every shade.
 TINT: Final[dict[Theme, tuple[str, ...]]] = {
     "light": ("#ffffff", "#dbe6f8", "#aac4ee"),
@@ -84,11 +86,14 @@ _VARIABLES: Final[dict[Theme, dict[str, str]]] = {
 
 
 def style_sheet() -> str:
-    """Returns the CSS that names every colour as `--ts-NAME`, for light and under `.dark`."""
-    light, dark = (
-        "".join(f"--ts-{name}:{value};" for name, value in _VARIABLES[theme].items()) for theme in ("light", "dark")
-    )
+    """Returns the CSS that names every colour as `--ts-NAME`, and prompt parts as `--ts-part-INDEX`, in both themes."""
+    light, dark = _variables("light"), _variables("dark")
     return f":root{{color-scheme:light;{light}}}.dark{{color-scheme:dark;{dark}}}"
+
+
+def _variables(theme: Theme) -> str:
+    parts = {f"part-{index}": value for index, value in enumerate(CATEGORIES[theme][:PARTS])}
+    return "".join(f"--ts-{name}:{value};" for name, value in {**_VARIABLES[theme], **parts}.items())
 
 
 def script() -> str:

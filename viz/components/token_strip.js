@@ -18,7 +18,7 @@ function makeToken(position) {
   button.tabIndex = -1;
   unit.append(button);
   strip.append(unit);
-  return { unit, button, label: null, classes: null, shade: null };
+  return { unit, button, label: null, classes: null, shade: null, part: null };
 }
 
 function write(button, label) {
@@ -63,6 +63,11 @@ function drawToken(position, newlines, special, keys) {
     else token.button.removeAttribute('aria-current');
   }
   if (token.shade !== shade) token.button.style.backgroundColor = token.shade = shade;
+  const part = payload.parts?.[position] ?? -1; // of the prompt, where it was put together from parts
+  if (token.part !== part) {
+    token.part = part;
+    token.button.style.borderBottom = part < 0 ? '' : `3px solid var(--ts-part-${part})`;
+  }
 }
 
 function drawLegend() {

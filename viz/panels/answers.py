@@ -18,6 +18,7 @@ from viz.panels.head_actions import HEAD_ACTIONS
 from viz.panels.layer_actions import LAYER_ACTIONS
 from viz.panels.models import Models
 from viz.panels.pin_actions import PIN_ACTIONS
+from viz.panels.prompt_parts import PART_ACTIONS, filled
 from viz.panels.scene import scene_of
 from viz.panels.steer_actions import STEER_ACTIONS
 from viz.panels.tabs import ALL, TAB_OF, Draw
@@ -53,8 +54,9 @@ _ACTIONS: Final = {
     **PIN_ACTIONS,
     **LAYER_ACTIONS,
     **STEER_ACTIONS,
-    **CHOOSING_ACTIONS,
     **VOCABULARY_ACTIONS,
+    **CHOOSING_ACTIONS,
+    **PART_ACTIONS,
 }
 # Which control an error is about, by its element id.
 _PLACES: Final[dict[str, str]] = {
@@ -65,9 +67,9 @@ _PLACES: Final[dict[str, str]] = {
     "follow": "lens-follow",
     "patching": "patching-run",
     "steer": "steer-form",
-    "entry": "embeddings-search",
     "playground": "choosing-form",
     "beams": "beams-run",
+    "entry": "embeddings-search",
 }
 # Seconds a played token stays at least: faster than this the eye cannot follow.
 PACE: Final = 0.05
@@ -115,7 +117,9 @@ class Desk:
             model = self.models.of(view.moment) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))
-            return self._drawn(model, _ACTIONS[name](model, view, request), before=view)
+            outcome = _ACTIONS[name](model, view, request)
+            answer = self._drawn(model, outcome, before=view)
+            return {**answer, **filled(outcome.view, request)} if name == "compose" else answer
         except TokenscopeError as error:
             return self.refuse(error, name, sent_view)
 

@@ -5,6 +5,7 @@ from typing import Any
 from viz.attention_map import attention_measure
 from viz.components.charts import TokenStrip
 from viz.inputs import state_of
+from viz.panels.prompt_parts import marks
 from viz.panels.scene import Scene
 from viz.token_strip import token_strip
 
@@ -25,4 +26,4 @@ def draw(scene: Scene) -> dict[str, Any]:
     if view.shade == "attention":
         attention = attention_measure(scene.attention, view.cursor)
     strip = token_strip(scene.tokens, scene.labels, view.cursor, view.shade, scene.card.vocabulary_size, attention)
-    return {**strip, "keys": list(view.keys), "state": state_of(scene.moment)}
+    return {**strip, "keys": list(view.keys), "state": state_of(scene.moment), "parts": marks(scene)}

@@ -25,6 +25,8 @@ from viz.panels import (
     model_map,
     neurons,
     patching,
+    positions,
+    prompt_parts,
     residual,
     steering,
     streams,
@@ -115,6 +117,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
             _single("streams", "Streams", streams.build, streams.draw),
             _single("choosing", "Choosing", choosing.build, choosing.draw),
             _single("beams", "Beams", beams.build, beams.draw, beams.scanned),
+            _single("parts", "Prompt parts", prompt_parts.build, prompt_parts.draw, prompt_parts.scanned),
         ),
     ),
     (
@@ -126,6 +129,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
             _single("block", "Block", block.build, block.draw),
             _single("cache", "KV cache", cache.build, cache.draw, cache.scanned),
             _single("masks", "Cheaper attention", masks.build, masks.draw, masks.scanned),
+            _single("positions", "Positions", positions.build, positions.draw, positions.scanned),
         ),
     ),
 )

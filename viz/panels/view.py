@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeVar, get_args
 
 from model_runtime import BadMoment, Moment
 from model_runtime.errors import InputError, OutOfRange
+from model_runtime.prompt_part_records import MOST_PART, PART_NAMES
 from viz.colours import TRANSFERS, Transfer
 from viz.lens_grid import LENS_COLOURS, LensColour
 from viz.panels.direction import Direction, read_direction
@@ -62,6 +63,7 @@ class View:
         follow: The tokens that are followed through the layers, in the order in which they were chosen.
         changed: The prompt that patching compares the present one with, "" while there is none.
         direction: The texts that the next steering is made of.
+        parts: The texts that the prompt was put together from, one for each of `PART_NAMES`; none where it was typed.
         playground: The decoding settings that are tried on the distribution at the cursor.
         entry: The token whose embedding is shown, None for the one under the cursor.
     """
@@ -87,6 +89,7 @@ class View:
     follow: tuple[int, ...] = ()
     changed: str = ""
     direction: Direction = field(default_factory=Direction)
+    parts: tuple[str, ...] = ()
     playground: Playground = field(default_factory=Playground)
     entry: int | None = None
 
@@ -103,6 +106,7 @@ class View:
         """Returns the view as plain JSON."""
         pins = [pin.to_json() for pin in self.pins]
         lists = {"branches": list(self.branches), "keys": list(self.keys), "follow": list(self.follow)}
+        lists["parts"] = list(self.parts)
         return {**asdict(self), **lists, "pins": pins, "playground": self.playground.to_json()}
 
     @classmethod
@@ -141,6 +145,7 @@ class View:
             follow=_followed(content.get("follow", [])),
             changed=short_text(content.get("changed", ""), MOST_CHANGED, "changed prompt"),
             direction=read_direction(content.get("direction", Direction().to_json())),
+            parts=read_parts(content.get("parts", [])),
             playground=read_playground(content.get("playground", Playground().to_json())),
             entry=_token(content.get("entry")),
         )
@@ -206,6 +211,17 @@ def short_text(value: object, most: int, name: str) -> str:
     if len(value) > most:
         raise InputError(f"The {name} has {len(value)} characters; use at most {most}.")
     return value
+
+
+def read_parts(value: object) -> tuple[str, ...]:
+    """Checks the parts of a prompt that came from the page: none, or a text for each.
+
+    Raises:
+        InputError: They are no texts, of another number, or one is too long.
+    """
+    if not isinstance(value, list | tuple) or len(value) not in (0, len(PART_NAMES)):
+        raise InputError("The parts of the prompt cannot be read. Reload the page to begin anew.")
+    return tuple(short_text(text, MOST_PART, name) for name, text in zip(PART_NAMES, value, strict=False))
 
 
 def one_of(value: object, choices: tuple[Choice, ...], name: str) -> Choice:

@@ -1,0 +1,299 @@
+// Positions: dials that turn, the score against distance, vectors that are added, and two texts packed into one context.
+const { tokenscope } = window;
+const find = (selector) => element.querySelector(selector);
+const SPACE = 'http://www.w3.org/2000/svg';
+const MOST_DIALS = 32;
+const DIAL = 30; // radius of a dial
+const dials = find('.ts-dials');
+let payload = null;
+let rotary = null; // with its arrays
+let asked = false;
+
+const signed = (value, digits = 3) => `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(digits)}`;
+const powers = (value) => (value === 0 ? '0' : value.toExponential(1).replace('e-', ' · 10⁻').replace(/⁻(\d+)$/, (_, digits) => `⁻${[...digits].map((one) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[one]).join('')}`).replace(/e\+(\d+)$/, ' · 10^$1'));
+const tiny = (value) => (Math.abs(value) >= 0.01 || value === 0 ? value.toFixed(3) : powers(Math.abs(value)));
+const wave = (frequency) => (frequency === 0 ? 'never' : `${tokenscope.whole(2 * Math.PI / Math.abs(frequency))} tokens`);
+
+function svgNode(name, attributes, parent) {
+  const made = document.createElementNS(SPACE, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  parent.append(made);
+  return made;
+}
+
+function cell(row, text, name = 'td') {
+  const made = document.createElement(name);
+  made.textContent = text;
+  row.append(made);
+  return made;
+}
+
+// --- the dials ------------------------------------------------------------------------------------------------------
+function makeDial() {
+  const dial = document.createElement('div');
+  dial.className = 'ts-dial';
+  const svg = svgNode('svg', { viewBox: '-36 -36 72 72', width: 72, height: 72, 'aria-hidden': 'true' }, dial);
+  svgNode('circle', { r: DIAL, class: 'ts-dial-rim' }, svg);
+  for (const name of ['ts-of-query', 'ts-of-key']) {
+    svgNode('line', { x1: 0, y1: 0, class: `ts-arrow ${name}` }, svg);
+    svgNode('circle', { r: 3, class: `ts-tip-dot ${name}` }, svg);
+  }
+  for (const name of ['ts-dial-wave', 'ts-dial-part']) {
+    const line = document.createElement('span');
+    line.className = name;
+    dial.append(line);
+  }
+  dials.append(dial);
+  return dial;
+}
+
+function drawDials(distance, move) {
+  const count = Math.min(MOST_DIALS, rotary.pairs.length);
+  while (dials.children.length > count) dials.lastElementChild.remove();
+  const first = rotary.position - rotary.key; // how far apart they are in the text
+  for (let pair = 0; pair < count; pair += 1) {
+    const dial = dials.children[pair] || makeDial();
+    const frequency = rotary.frequency[pair];
+    const ends = [0, 1].map((which) => {
+      const at = 2 * (which * rotary.pairs.length + pair);
+      const angle = frequency * (move - (which ? distance - first : 0));
+      const [x, y] = [rotary.vectors[at], rotary.vectors[at + 1]];
+      return [x * Math.cos(angle) - y * Math.sin(angle), x * Math.sin(angle) + y * Math.cos(angle)];
+    });
+    const longest = Math.max(...ends.map(([x, y]) => Math.hypot(x, y)), 1e-9);
+    const marks = dial.querySelectorAll('.ts-arrow, .ts-tip-dot');
+    ends.forEach(([x, y], which) => {
+      const [right, up] = [(DIAL * x) / longest, (-DIAL * y) / longest];
+      marks[2 * which].setAttribute('x2', right);
+      marks[2 * which].setAttribute('y2', up);
+      marks[2 * which + 1].setAttribute('cx', right);
+      marks[2 * which + 1].setAttribute('cy', up);
+    });
+    const part = rotary.parts[pair * rotary.scores.length + distance];
+    dial.children[1].textContent = wave(frequency);
+    dial.children[2].textContent = signed(part, 2);
+    dial.title = `dimensions ${rotary.pairs[pair].join(' and ')}: ${frequency.toPrecision(3)} radians a token, once round in ${wave(frequency)}; adds ${signed(part, 4)} to the score`;
+  }
+}
+
+// --- the curve ------------------------------------------------------------------------------------------------------
+// lines: [{ values, className }]; marked: an index. Indices grow to the right.
+function drawCurve(host, lines, marked, xName, yName) {
+  const [width, height, left, bottom] = [Math.max(280, host.clientWidth || 600), 220, 52, 34];
+  const all = lines.flatMap(({ values }) => Array.from(values));
+  const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
+  const room = (high - low || 1) * 0.06;
+  const count = lines[0].values.length;
+  const x = (index) => left + ((width - left - 10) * index) / Math.max(1, count - 1);
+  const y = (value) => 10 + ((height - bottom - 10) * (high + room - value)) / (high - low + 2 * room);
+  host.replaceChildren();
+  const svg = svgNode('svg', { width, height }, host);
+  for (const value of [...new Set([low, 0, high])]) {
+    svgNode('line', { x1: left, x2: width - 10, y1: y(value), y2: y(value), class: value ? 'ts-tick' : 'ts-zero' }, svg);
+    svgNode('text', { x: left - 6, y: y(value) + 4, class: 'ts-y-name' }, svg).textContent = signed(value, 2);
+  }
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    const index = Math.round(share * (count - 1));
+    svgNode('text', { x: x(index), y: height - bottom + 16, class: 'ts-x-name' }, svg).textContent = index;
+  }
+  svgNode('text', { x: width - 10, y: height - 4, class: 'ts-axis-end' }, svg).textContent = xName;
+  svgNode('text', { x: left, y: height - 4, class: 'ts-axis-start' }, svg).textContent = yName;
+  for (const { values, className, colour } of lines) {
+    const line = svgNode('polyline', { points: Array.from(values, (value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' '), class: className }, svg);
+    if (colour) line.style.stroke = colour;
+  }
+  if (marked !== null) svgNode('circle', { cx: x(marked), cy: y(lines.at(-1).values[marked]), r: 5, class: 'ts-marked' }, svg);
+}
+
+function drawScores(distance) {
+  const count = rotary.scores.length;
+  const { colours, theme, mix } = tokenscope;
+  const lines = rotary.pairs.map((_, pair) => ({
+    values: rotary.parts.subarray(pair * count, (pair + 1) * count), className: 'ts-part-line',
+    colour: mix(colours.sequential[theme()].slice(1), 1 - pair / Math.max(1, rotary.pairs.length - 1)),
+  }));
+  drawCurve(find('.ts-rotary .ts-curve'), [...lines, { values: rotary.scores, className: 'ts-total-line' }], distance, 'tokens between key and query', 'score');
+  const here = distance === rotary.position - rotary.key ? ', as in the text' : '';
+  find('.ts-curve-told').textContent = `${distance} apart${here}: score ${signed(rotary.scores[distance], 4)} (orange line). ` +
+    `Thin lines: what each pair adds, darker for faster ones.${rotary.flat ? ` ${rotary.flat} dimensions are not turned and add ${signed(rotary.rest, 4)} at any distance.` : ''} ` +
+    `The score is scaled, before any softcap and the softmax.`;
+}
+
+function turn() {
+  const [distance, move] = [Number(find('.ts-distance').value), Number(find('.ts-move').value)];
+  find('.ts-apart').textContent = distance;
+  find('.ts-moved').textContent = `${move} position${move === 1 ? '' : 's'}`;
+  drawDials(distance, move);
+  drawScores(distance);
+}
+
+function drawRotary() {
+  find('.ts-rotary').hidden = !payload.rotary;
+  if (!payload.rotary) return;
+  const arrays = Object.fromEntries(['frequency', 'vectors', 'scores', 'parts'].map((name) => [name, tokenscope.decode(payload.rotary[name])]));
+  rotary = { ...payload.rotary, ...arrays };
+  find('.ts-query-name').textContent = `${rotary.labels[0]} (${rotary.position})`;
+  const select = find('.ts-key-choice');
+  select.replaceChildren(...payload.choices.map(([position, label]) => new Option(`${label} (${position})`, position)));
+  select.value = rotary.key;
+  const slider = find('.ts-distance');
+  slider.max = rotary.scores.length - 1;
+  slider.value = Math.min(rotary.scores.length - 1, rotary.position - rotary.key);
+  const shown = Math.min(MOST_DIALS, rotary.pairs.length);
+  const all = rotary.pairs.length + rotary.left_out;
+  find('.ts-rotary-facts').textContent = `${all} pairs${shown < all ? `, ${shown} of them drawn` : ''}, ${rotary.layout === 'halves' ? 'each dimension with the one half the turned width further on' : 'neighbouring dimensions together'}. ` +
+    `Under each dial: how long one round takes, and what the pair adds to the score.${rotary.flat ? ` ${rotary.flat} dimensions of the head are not turned.` : ''}` +
+    `${Math.abs(rotary.length - 1) > 1e-4 ? ` The tables also make both vectors ${rotary.length.toFixed(3)} times as long (scaled positions).` : ''}`;
+  const body = find('.ts-moves tbody');
+  body.replaceChildren(...rotary.shifts.map((shift, index) => {
+    const row = document.createElement('tr');
+    cell(row, tokenscope.whole(shift));
+    cell(row, signed(rotary.moved[index], 6));
+    cell(row, index ? powers(Math.abs(rotary.moved[index] - rotary.moved[0])) : '–');
+    return row;
+  }));
+  turn();
+}
+
+// --- vectors that are added, slopes ---------------------------------------------------------------------------------
+const cosines = tokenscope.cells(find('.ts-cosines'), {
+  describe: ({ row, column, value }) => [`positions ${payload.learned.sampled[row]} and ${payload.learned.sampled[column]}`, `cosine ${signed(value, 4)}`],
+});
+
+function bar(name, values, top, classes) {
+  const row = document.createElement('div');
+  row.className = 'ts-added-row';
+  const label = document.createElement('code');
+  label.textContent = name;
+  row.append(label);
+  values.forEach((value, index) => {
+    const track = document.createElement('span');
+    track.className = 'ts-added-track';
+    const fill = document.createElement('span');
+    fill.className = classes[index];
+    fill.style.width = `${(100 * value) / top}%`;
+    const number = document.createElement('span');
+    number.className = 'ts-number';
+    number.textContent = value >= 0.001 ? Number(value.toPrecision(3)) : powers(value);
+    track.append(fill);
+    row.append(track, number);
+  });
+  return row;
+}
+
+function drawLearned() {
+  const { learned } = payload;
+  find('.ts-learned').hidden = !learned;
+  if (!learned) return;
+  const [token, added, norm] = ['token', 'added', 'norm'].map((name) => tokenscope.decode(learned[name]));
+  const top = Math.max(...token, ...added, 1e-9);
+  find('.ts-added').replaceChildren(...learned.labels.map((label, index) =>
+    bar(`${label} (${learned.start + index})`, [token[index], added[index]], top, ['ts-own-length', 'ts-position-length'])));
+  const size = learned.sampled.length;
+  cosines.draw({ values: tokenscope.decode(learned.cosine), rows: size, columns: size, low: -1, high: 1, scale: 'diverging' });
+  find('.ts-learned .ts-ramp').style.backgroundImage = tokenscope.gradient('diverging');
+  find('.ts-learned .ts-of').textContent = `${size} of ${tokenscope.whole(norm.length)} positions, 0 at the top left`;
+  drawCurve(find('.ts-norms'), [{ values: norm, className: 'ts-total-line' }], null, 'position', 'length');
+  find('.ts-learned-told').textContent = `Token vector plus position vector is stream 0, to ${powers(learned.error)} of its largest value. Blue: the token’s own vector; orange: its position’s.`;
+}
+
+function drawSlopes() {
+  const { slopes } = payload.scheme;
+  find('.ts-slopes').hidden = !slopes.length;
+  const top = Math.max(...slopes.map(Math.abs), 1e-9);
+  find('.ts-slope-rows').replaceChildren(...slopes.map((slope, head) => bar(`head ${head}`, [Math.abs(slope)], top, ['ts-own-length'])));
+}
+
+// --- packing --------------------------------------------------------------------------------------------------------
+function drawPacked(packed) {
+  find('.ts-packed').hidden = false;
+  find('.ts-packed').classList.toggle('ts-stale', packed.model !== payload?.model);
+  const named = (top) => top.map(([label, share]) => `${label} ${tokenscope.percent(share)}`).join(', ');
+  find('.ts-packed-told').textContent = `The second text has ${packed.labels.length} tokens. Run alone, its largest logit is ${packed.largest.toFixed(2)}, and next come: ${named(packed.alone)}.`;
+  find('.ts-packed tbody').replaceChildren(...packed.runs.map((run) => {
+    const row = document.createElement('tr');
+    const same = run.possible && run.difference < 1e-3 * packed.largest;
+    row.className = same ? 'ts-same' : '';
+    cell(row, run.restarted ? 'begin at 0 again' : `go on from ${packed.first}`, 'th');
+    cell(row, run.separate ? 'no, hidden' : 'yes');
+    if (!run.possible) {
+      cell(row, 'not possible with this model').colSpan = 4;
+      return row;
+    }
+    cell(row, `${tiny(run.difference)}${same ? ' ✓ as alone' : ''}`);
+    cell(row, tokenscope.percent(Math.max(...run.variation)));
+    cell(row, `${run.changed} of ${packed.labels.length}`);
+    cell(row, named(run.top)).className = 'ts-packed-top';
+    return row;
+  }));
+}
+
+function draw() {
+  if (!props.value) return;
+  if (props.value.scan) {
+    asked = false;
+    drawPacked(props.value.scan);
+    return;
+  }
+  const before = payload;
+  payload = props.value;
+  const { scheme } = payload;
+  const proof = scheme.error === null ? '' : ` Proved: a text moved by ${scheme.shift} positions has the same queries and keys once turned back, to ${powers(scheme.error)}.`;
+  find('.ts-positions-told').textContent = `${scheme.told}${proof} The context has ${tokenscope.whole(scheme.context)} positions.`;
+  find('.ts-unavailable').hidden = !payload.unavailable;
+  find('.ts-unavailable').textContent = payload.unavailable || '';
+  ['layer', 'head'].forEach((name, index) => {
+    find(`[data-name="${name}"] output`).textContent = payload.selected[index];
+  });
+  find('.ts-rotary').hidden = true;
+  drawRotary();
+  if (payload.unavailable && scheme.rotated.some(Boolean)) find('.ts-rotary').hidden = false; // to choose another block
+  drawLearned();
+  drawSlopes();
+  if (before && before.model !== payload.model) find('.ts-packed').hidden = true;
+  if (!find('.ts-first-text').value && !find('.ts-second-text').value) {
+    [find('.ts-first-text').value, find('.ts-second-text').value] = payload.documents;
+  }
+}
+
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('.ts-stepper button');
+  if (!button || !payload) return;
+  const count = [payload.layers, payload.heads];
+  const which = button.parentElement.dataset.name === 'layer' ? 0 : 1;
+  const chosen = [...payload.selected];
+  chosen[which] = (chosen[which] + Number(button.dataset.by) + count[which]) % count[which];
+  tokenscope.act('head', { layer: chosen[0], head: chosen[1] });
+});
+find('.ts-key-choice').addEventListener('change', ({ target }) => {
+  if (payload.keys.length) tokenscope.act('clear_keys');
+  tokenscope.act('key', { position: Number(target.value) });
+});
+find('.ts-distance').addEventListener('input', turn);
+find('.ts-move').addEventListener('input', turn);
+find('.ts-pack').addEventListener('click', () => {
+  asked = true;
+  find('.ts-packing-wrong').hidden = true;
+  tokenscope.act('scan', { what: 'positions', first: find('.ts-first-text').value, second: find('.ts-second-text').value });
+});
+window.addEventListener('tokenscope-error', ({ detail }) => {
+  if (!asked || detail.kind === 'progress') return;
+  asked = false;
+  const wrong = find('.ts-packing-wrong');
+  wrong.hidden = detail.kind !== 'error';
+  wrong.textContent = wrong.hidden ? '' : detail.words;
+});
+new MutationObserver(() => {
+  find('.ts-pack').disabled = document.body.classList.contains('ts-scanning');
+}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+new ResizeObserver(() => {
+  if (!payload || !element.offsetParent) return;
+  if (payload.rotary) turn();
+  if (payload.learned) drawLearned();
+}).observe(element);
+tokenscope.onTheme(() => {
+  if (payload?.rotary) turn();
+  if (payload?.learned) drawLearned();
+});
+watch('value', draw);
+draw();

@@ -1,0 +1,230 @@
+// Prompt parts: a form of seven, the prompt in their colours, attention by part and layer, and each part left out.
+const { tokenscope } = window;
+const find = (selector) => element.querySelector(selector);
+const fields = find('.ts-part-fields');
+const ABOUT = {
+  persona: 'who the model is to be', instruction: 'what to do', context: 'why, and what else to know', format: 'the shape of the answer',
+  audience: 'who will read it', tone: 'how it is to sound', data: 'what to work on',
+};
+let payload = null;
+let effects = null;
+let rowsOf = 'average';
+let asked = null; // the line for an error of what was asked here
+
+const colourOf = (part) => `var(--ts-part-${part})`;
+const kl = (value) => (value === null ? '∞' : value.toFixed(3));
+
+function make(name, className, parent, text) {
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  parent.append(node);
+  return node;
+}
+
+// --- the form -------------------------------------------------------------------------------------------------------
+function makeFields() {
+  payload.names.forEach((name, part) => {
+    const label = make('label', 'ts-part-field', fields);
+    label.style.setProperty('--ts-own', colourOf(part));
+    const title = make('span', 'ts-part-title', label);
+    make('b', '', title, name);
+    make('span', '', title, ABOUT[name]);
+    const box = make('textarea', '', label);
+    Object.assign(box, { rows: name === 'instruction' ? 2 : 1, maxLength: payload.most });
+    box.setAttribute('aria-label', name);
+  });
+}
+
+const boxes = () => [...fields.querySelectorAll('textarea')];
+const write = (texts) => boxes().forEach((box, part) => { box.value = texts[part]; });
+
+// --- the strip ------------------------------------------------------------------------------------------------------
+function drawStrip() {
+  const { labels, part, left_out: rest, chat } = payload.spans;
+  find('.ts-parts-way').textContent = chat ? 'in the chat template' : 'as it stands, without a template';
+  const host = find('.ts-parts-strip');
+  host.replaceChildren();
+  labels.forEach((label, position) => {
+    const token = make('span', 'ts-parts-token', host, label);
+    const name = part[position] < 0 ? 'no part' : payload.names[part[position]];
+    token.title = `${label} (${position}): ${name}`;
+    if (part[position] >= 0) token.style.setProperty('--ts-own', colourOf(part[position]));
+    else token.classList.add('ts-no-part');
+  });
+  if (rest) make('span', 'ts-shown', host, ` and ${rest} more tokens`);
+}
+
+// --- attention ------------------------------------------------------------------------------------------------------
+// [[name, shares of the groups]] with the layers from the first; only the parts, as shares of theirs, where that is asked for.
+function shareRows() {
+  const { attention } = payload;
+  const values = tokenscope.decode(attention[rowsOf]);
+  const count = attention.groups.length;
+  const rows = Array.from({ length: attention.layers }, (_, layer) => [`L${layer}`, [...values.subarray(layer * count, (layer + 1) * count)]]);
+  rows.push(['even spread', [...tokenscope.decode(attention.uniform)]]);
+  if (!find('.ts-rest-out').checked) return rows;
+  const parts = payload.names.length;
+  return rows.map(([name, shares]) => {
+    const own = shares.slice(0, parts).reduce((sum, share) => sum + share, 0);
+    return [name, shares.map((share, group) => (group < parts ? share / (own || 1) : 0))];
+  });
+}
+
+function drawShares() {
+  const { attention } = payload;
+  find('.ts-attention-known').hidden = !attention;
+  find('.ts-prompt-parts .ts-unavailable').hidden = !payload.unavailable;
+  find('.ts-prompt-parts .ts-unavailable').textContent = payload.unavailable || '';
+  if (!attention) return;
+  find('.ts-attention-of').textContent = rowsOf === 'here' ? `of “${attention.label}” (${attention.position}), mean over heads`
+    : `of the ${attention.averaged} token${attention.averaged === 1 ? '' : 's'} that were written from, mean over heads`;
+  for (const button of element.querySelectorAll('[data-rows]')) button.setAttribute('aria-pressed', String(button.dataset.rows === rowsOf));
+  const host = find('.ts-share-rows');
+  const rows = shareRows();
+  host.replaceChildren();
+  for (const [name, shares] of rows) {
+    const row = make('div', name === 'even spread' ? 'ts-share-row ts-even' : 'ts-share-row', host);
+    make('span', 'ts-share-name', row, name);
+    const bar = make('span', 'ts-share-bar', row);
+    if (Number.isNaN(shares[0])) {
+      make('span', 'ts-shown', bar, 'no attention here');
+      continue;
+    }
+    shares.forEach((share, group) => {
+      if (share <= 0) return;
+      const piece = make('span', `ts-share ts-group-${group}`, bar);
+      piece.style.width = `${100 * share}%`;
+      piece.dataset.told = `${attention.groups[group]}\t${tokenscope.percent(share)}\t${name}`;
+    });
+  }
+  const legend = find('.ts-share-legend');
+  const some = attention.groups.map((_, group) => rows.some(([, shares]) => shares[group] > 0));
+  legend.replaceChildren();
+  attention.groups.forEach((group, index) => {
+    if (!some[index]) return;
+    const entry = make('li', '', legend);
+    make('span', `ts-swatch ts-group-${index}`, entry);
+    entry.append(` ${group}`);
+  });
+  drawNumbers(rows, attention.groups);
+}
+
+function drawNumbers(rows, groups) {
+  const table = find('.ts-share-numbers table');
+  table.replaceChildren();
+  const head = make('tr', '', make('thead', '', table));
+  for (const name of ['', ...groups]) make('th', '', head, name);
+  const body = make('tbody', '', table);
+  for (const [name, shares] of rows) {
+    const row = make('tr', '', body);
+    make('th', '', row, name);
+    for (const share of shares) make('td', '', row, tokenscope.percent(share));
+  }
+}
+
+// --- parts left out -------------------------------------------------------------------------------------------------
+function drawEffects() {
+  const host = find('.ts-effects');
+  find('.ts-asked-after').textContent = payload.asked ? (payload.asked[2] ? 'on the token after the prompt, and the text that follows'
+    : `on the token after “${payload.asked[1]}” (${payload.asked[0]}), and the text that follows the prompt`) : '';
+  const stale = effects && effects.about !== payload.about;
+  find('.ts-effects-told').textContent = !effects ? 'Nothing is known yet: press the button. It can be cancelled. Put the cursor on a written token to ask about the one after it.'
+    : stale ? 'This is about an earlier text or cursor: run it again.' : `${effects.done} of ${effects.total} known.`;
+  host.classList.toggle('ts-stale', Boolean(stale));
+  host.replaceChildren();
+  for (const row of effects?.rows || []) {
+    const entry = make('div', 'ts-effect', host);
+    if (row.part >= 0) entry.style.setProperty('--ts-own', colourOf(row.part));
+    const head = make('div', 'ts-effect-head', entry);
+    make('b', '', head, row.part < 0 ? 'all parts' : `without ${payload.names[row.part]}`);
+    if (row.part >= 0) {
+      const track = make('span', 'ts-effect-track', head);
+      make('span', '', track).style.width = `${100 * row.variation}%`;
+      make('span', 'ts-effect-number', head, `moved ${row.variation < 0.0005 ? '<0.001' : row.variation.toFixed(3)}, KL ${kl(row.divergence)}`);
+    }
+    const then = make('span', 'ts-effect-top', head);
+    const changed = row.part >= 0 && row.top !== effects.rows[0].top;
+    then.append(changed ? 'next: now ' : 'next: ');
+    make('code', changed ? 'ts-changed' : '', then, row.top);
+    then.append(` ${tokenscope.percent(row.probability)}`);
+    if (changed) then.append(` (${effects.rows[0].top} ${tokenscope.percent(row.before)})`);
+    const text = make('p', 'ts-effect-text', entry);
+    const equal = row.part >= 0 && row.equal;
+    make('span', '', text, equal ? 'the same text, token for token' : row.same);
+    make(row.part < 0 ? 'span' : 'strong', '', text, row.other);
+    if (row.ended) make('span', 'ts-shown', text, ` (${row.ended})`);
+  }
+}
+
+function draw() {
+  if (!props.value) return;
+  if (props.value.scan) {
+    effects = props.value.scan;
+    asked = null;
+    find('.ts-prompt-parts .ts-meter').value = effects.done / effects.total;
+    if (payload) drawEffects();
+    return;
+  }
+  const before = payload;
+  payload = props.value;
+  if (!fields.children.length) makeFields();
+  const texts = JSON.stringify(payload.texts);
+  if (!before || JSON.stringify(before.texts) !== texts) write(payload.texts);
+  find('[data-chat="chat"]').disabled = !payload.chat;
+  find('[data-chat="chat"]').title = payload.chat ? '' : 'This model has no chat template.';
+  find('.ts-parts-hint').textContent = payload.hint || '';
+  find('.ts-parts-hint').hidden = !payload.hint;
+  find('.ts-parts-known').hidden = !payload.spans;
+  if (!payload.spans) return;
+  drawStrip();
+  drawShares();
+  drawEffects();
+}
+
+element.addEventListener('click', ({ target }) => {
+  const begin = target.closest('.ts-begin');
+  if (begin) {
+    asked = find('.ts-compose-wrong');
+    asked.hidden = true;
+    tokenscope.act('compose', { texts: boxes().map((box) => box.value), chat: begin.dataset.chat === 'chat' });
+  }
+  const rows = target.closest('[data-rows]');
+  if (rows) {
+    rowsOf = rows.dataset.rows;
+    drawShares();
+  }
+});
+find('.ts-example').addEventListener('click', () => write(payload.example));
+find('.ts-rest-out').addEventListener('change', drawShares);
+find('.ts-leave-out').addEventListener('click', () => {
+  asked = find('.ts-leave-wrong');
+  asked.hidden = true;
+  tokenscope.act('scan', { what: 'parts', following: Number(find('.ts-following').value) });
+});
+find('.ts-cancel').addEventListener('click', () => tokenscope.stop());
+find('.ts-share-rows').addEventListener('mousemove', (event) => {
+  const piece = event.target.closest('[data-told]');
+  if (!piece) {
+    tokenscope.hideTip();
+    return;
+  }
+  const [group, share, name] = piece.dataset.told.split('\t');
+  tokenscope.showTip(event.clientX, event.clientY, [group, `${share} of the attention, ${name}`]);
+});
+find('.ts-share-rows').addEventListener('mouseleave', tokenscope.hideTip);
+window.addEventListener('tokenscope-error', ({ detail }) => {
+  if (!asked || detail.kind === 'progress') return;
+  const line = asked;
+  asked = null;
+  line.hidden = detail.kind !== 'error';
+  line.textContent = line.hidden ? '' : detail.words;
+});
+new MutationObserver(() => {
+  const running = document.body.classList.contains('ts-scanning');
+  find('.ts-cancel').hidden = !running;
+  find('.ts-prompt-parts .ts-meter').hidden = !running;
+  find('.ts-leave-out').disabled = running;
+}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+watch('value', draw);
+draw();
