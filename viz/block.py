@@ -156,6 +156,7 @@ def _drawing(block: BlockDrawing) -> dict[str, Any]:
             "row": row,
             "lane": lane,
             "title": _title(step),
+            "differs": step.kind == "norm" and step.norm not in {one.norm for one in ORIGINAL.steps},
             "lines": _lines(block, step),
             "opens": OPENS.get(step.kind) if block.module else None,
         }
@@ -205,36 +206,41 @@ def _title(step: BlockStep) -> str:
     return {"attention": "Attention", "MLP": "MLP", "addition": "+"}.get(step.kind, step.module)
 
 
-def _lines(block: BlockDrawing, step: BlockStep) -> list[str]:
-    """What stands under a box's title."""
+def _lines(block: BlockDrawing, step: BlockStep) -> list[tuple[str, bool]]:
+    """What stands under a box's title, each with whether the original has it otherwise."""
     if step.kind == "addition":
         return []
-    lines = [" + ".join(step.names)] if block.module and step.kind != "MLP" else []
-    if step.kind == "attention":
-        lines = [step.names[0], *_attention_lines(block)] if block.module else _attention_lines(block)
-    elif step.kind == "MLP":
-        lines = [*(step.names[:1] if block.module and len(step.names) == 1 else ()), *_mlp_lines(block)]
+    # The original is no module, and a part of several modules has no name of its own.
+    named = [(step.names[0], False)] if block.module and len(step.names) == 1 else []
+    inside = {"attention": _attention_lines, "MLP": _mlp_lines}.get(step.kind)
+    return named if inside is None else [*named, *inside(block)]
+
+
+def _attention_lines(block: BlockDrawing) -> list[tuple[str, bool]]:
+    if not block.heads:
+        return []
+    shares = block.heads != block.key_value_heads
+    lines = [(f"{block.heads} heads" + (f", {block.key_value_heads} key/value" if shares else ""), shares)]
+    if block.positions.kind in ("rotary", "ALiBi"):
+        lines.append(("rotary positions" if block.positions.kind == "rotary" else "ALiBi", True))
+    if block.query_key_norm:
+        lines.append(("norms inside", True))
+    if block.window:
+        lines.append((f"window {block.window:,}", True))
     return lines
 
 
-def _attention_lines(block: BlockDrawing) -> list[str]:
-    if not block.heads:
-        return []
-    shared = "" if block.heads == block.key_value_heads else f", {block.key_value_heads} key/value"
-    turned = ["rotary positions"] if block.positions.kind == "rotary" else []
-    distance = ["ALiBi"] if block.positions.kind == "ALiBi" else []
-    seen = [f"window {block.window:,}"] if block.window else []
-    return [f"{block.heads} heads{shared}", *turned, *distance, *seen]
-
-
-def _mlp_lines(block: BlockDrawing) -> list[str]:
+def _mlp_lines(block: BlockDrawing) -> list[tuple[str, bool]]:
     feedforward = block.feedforward
     if feedforward is None:
         return []
-    gated = {True: ", gated", False: "", None: ""}[feedforward.gated]
-    neurons = [f"{feedforward.width:,} neurons"] if feedforward.width else []
-    experts = [f"{feedforward.experts} experts"] if feedforward.experts else []
-    return [*neurons, *experts, f"{feedforward.activation}{gated}"] if feedforward.activation else [*neurons, *experts]
+    lines = [(f"{feedforward.width:,} neurons", False)] if feedforward.width else []
+    if feedforward.experts:
+        lines.append((f"{feedforward.experts} experts", True))
+    if feedforward.activation:
+        gated = ", gated" if feedforward.gated else ""
+        lines.append((f"{feedforward.activation}{gated}", bool(feedforward.gated) or feedforward.activation != "ReLU"))
+    return lines
 
 
 def _sentence(block: BlockDrawing, index: int) -> str:
@@ -243,7 +249,7 @@ def _sentence(block: BlockDrawing, index: int) -> str:
     sources = [_result(block, read) for read in step.reads] or ["something that was not found"]
     if step.kind == "addition":
         return f"Add {', '.join(sources[:-1])} and {sources[-1]}."
-    lines = _lines(block, step)
+    lines = [line for line, _ in _lines(block, step)]
     more = f" ({', '.join(lines)})" if lines else ""
     return f"{_title(step)}{more} reads {sources[0]}."
 

@@ -135,7 +135,7 @@ def treemap(record: AnatomyMap) -> dict[str, Any]:
     for number, part in enumerate(record.parts):
         inside = part.block is not None
         parent = f"block {part.block}" if inside else "model"
-        label = _name(part).rpartition(" ")[0] if inside else _name(part)
+        label = _name(part).rpartition(" ")[0] if inside else _name(part).removeprefix("Token ")
         areas.append((f"part {number}", label, parent, part.count, part.kind, -1 if part.block is None else part.block))
     areas.insert(0, ("model", "model", "", record.parameters, "other", -1))
     names = ("ids", "labels", "parents", "values", "kinds", "blocks")

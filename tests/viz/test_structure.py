@@ -241,8 +241,13 @@ class TestBlock:
     def test_boxes_and_words(self) -> None:
         drawing = block_payload(LLAMA)["own"]
         assert [node["title"] for node in drawing["nodes"]] == ["RMSNorm", "Attention", "+", "RMSNorm", "MLP", "+"]
-        assert drawing["nodes"][1]["lines"] == ["self_attn", "8 heads, 2 key/value", "rotary positions", "window 64"]
-        assert drawing["nodes"][4]["lines"] == ["mlp", "300 neurons", "SiLU, gated"]
+        own = [("8 heads, 2 key/value", True), ("rotary positions", True), ("norms inside", True), ("window 64", True)]
+        assert drawing["nodes"][1]["lines"] == [("self_attn", False), *own]
+        assert drawing["nodes"][4]["lines"] == [("mlp", False), ("300 neurons", False), ("SiLU, gated", True)]
+        assert [node["differs"] for node in drawing["nodes"]] == [True, False, False, True, False, False]
+        for node in block_payload(LLAMA)["original"]["nodes"]:
+            assert not node["differs"]
+            assert not any(differs for _, differs in node["lines"])
         assert [node["opens"] for node in drawing["nodes"]] == [None, "attention", None, None, "neurons", None]
         assert drawing["told"][2] == "Add the stream that enters the block and the result of step 2."
         assert drawing["told"][3] == "RMSNorm (post_attention_layernorm) reads the sum of step 3."

@@ -1,7 +1,7 @@
 // A block as a drawing: boxes in rows, the stream down the middle, residual connections as arcs at its left.
 window.tokenscope.blockDrawing = (() => {
   const NAMESPACE = 'http://www.w3.org/2000/svg';
-  const BOX = { wide: 216, lane: 176, gap: 14, arc: 20, title: 24, line: 15, foot: 7, between: 30, circle: 11, end: 34 };
+  const BOX = { wide: 216, lane: 176, gap: 24, arc: 20, title: 24, line: 15, foot: 7, between: 30, circle: 11, end: 34 };
 
   function add(parent, name, attributes, text) {
     const node = document.createElementNS(NAMESPACE, name);
@@ -33,20 +33,24 @@ window.tokenscope.blockDrawing = (() => {
       top += height + BOX.between;
     }
     const ends = { top: { x: middle, top: BOX.end - 12, bottom: BOX.end - 8, wide: 0 }, bottom: top };
-    return { places, ends, width: left + inner + 2, height: top + BOX.end - 10, arc: 8 };
+    return { places, ends, lanes, middle, width: left + inner + 2, height: top + BOX.end - 10, arc: 8 };
   }
 
-  function drawEdge(svg, { from, to, residual }, nodes, { places, ends, arc }) {
+  function drawEdge(svg, { from, to, residual }, nodes, { places, ends, lanes, middle, arc }) {
     const [start, end] = [from < 0 ? ends.top : places.get(from), places.get(to)];
     const adds = nodes[to].kind === 'addition';
     const apart = from < 0 ? nodes[to].row > 1 : nodes[to].row - nodes[from].row > 1;
+    // Between two lanes the stream goes straight down, unless a box stands there.
+    const above = from < 0 ? 0 : nodes[from].row;
+    const free = lanes && !nodes.some((node) => node.lane === 0 && node.row > above && node.row < nodes[to].row);
+    const shift = lanes && !free ? 5 : 0; // what else comes in from the side keeps apart
     let path = `M${start.x} ${start.bottom}`;
-    if (residual && apart) {
+    if (residual && apart && !(free && start.x === middle)) {
       // Leaves the line below its source, goes past the parts, and comes in from the side.
-      const [low, high] = [start.bottom + 9, (end.top + end.bottom) / 2];
+      const [low, high] = [start.bottom + 9, (end.top + end.bottom) / 2 + shift];
       path += ` V${low} H${arc + 8} Q${arc} ${low} ${arc} ${low + 8} V${high - 8} Q${arc} ${high} ${arc + 8} ${high} H${end.x - BOX.circle - 5}`;
     } else if (start.x === end.x) path += ` V${end.top - 5}`;
-    else if (adds) path += ` V${(end.top + end.bottom) / 2} H${end.x + Math.sign(start.x - end.x) * (BOX.circle + 5)}`;
+    else if (adds) path += ` V${(end.top + end.bottom) / 2 - shift} H${end.x + Math.sign(start.x - end.x) * (BOX.circle + 5)}`;
     else path += ` V${start.bottom + 9} H${end.x} V${end.top - 5}`;
     add(svg, 'path', { d: path, class: residual ? 'ts-residual-line' : 'ts-flow-line', 'marker-end': `url(#${svg.dataset.arrow})` });
   }
@@ -61,10 +65,11 @@ window.tokenscope.blockDrawing = (() => {
       return;
     }
     add(group, 'rect', { x: x - wide / 2, y: top, width: wide, height: bottom - top, rx: 6 });
-    add(group, 'text', { x, y: top + 18, class: node.titleDiffers ? 'ts-node-title ts-differs' : 'ts-node-title' }, node.title);
-    node.lines.forEach((line, index) => {
-      const differs = node.differing?.[index] ? ' ts-differs' : '';
-      add(group, 'text', { x, y: top + 18 + BOX.line * (index + 1), class: `ts-node-line${differs}` }, line);
+    const marked = (text, differs) => (differs ? `≠ ${text}` : text);
+    add(group, 'text', { x, y: top + 18, class: 'ts-node-title' }, marked(node.title, node.differs));
+    node.lines.forEach(([line, differs], index) => {
+      const name = differs ? 'ts-node-line ts-differs' : 'ts-node-line';
+      add(group, 'text', { x, y: top + 18 + BOX.line * (index + 1), class: name }, marked(line, differs));
     });
   }
 
