@@ -101,7 +101,8 @@ def _says(way: CacheWay, table: CacheTable) -> str:
         return f"{heads} key/value heads a layer: every query head has its own"
     if way.name == "MQA":
         return f"1 key/value head a layer for all {_range(shares)} query heads"
-    return f"{heads} key/value heads a layer, each for {_range(shares)} query heads"
+    example = "" if way.own else "for example "
+    return f"{example}{heads} key/value heads a layer, each for {_range(shares)} query heads"
 
 
 def _range(values: Integers) -> str:

@@ -120,6 +120,8 @@ class TestBytes:
         assert ways[0]["bytes"] == {"per_token": 2048, "now": 10, "full": 3 * 2**20}
         assert ways[0]["words"] == {"per_token": "2.00 KiB", "now": "10 bytes", "full": "3.00 MiB"}
         assert ways[1]["says"] == "2 key/value heads a layer, each for 2 query heads"
+        other = table(ways=(way("GQA", False, integers(2, 0, 2), integers(0, 0, 0)),))
+        assert bytes_payload(other, 7)["ways"][0]["says"].startswith("for example 2 key/value heads")
         assert ways[2]["says"] == "1 key/value head a layer for all 4 query heads"
         assert "newest 32 keys" in ways[4]["says"]
         assert (payload["held"], payload["tokens"], payload["context"]) == ("1.75 KiB", 7, 64)

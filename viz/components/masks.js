@@ -142,7 +142,8 @@ function drawSharing() {
     title.append(cell('b', way.name), way.own ? cell('em', 'this model') : '');
     const share = payload.heads / way.shared;
     const says = way.name === 'MHA' ? 'every query head its own' : way.shared === 1 ? 'all share one' : `${share} query heads share one`;
-    const size = cell('p', `${payload.heads} query heads, ${way.shared} key/value: ${says}. ${way.per_token} a token in all layers.`, 'ts-sharing-says');
+    const example = way.name === 'GQA' && !way.own ? 'For example ' : '';
+    const size = cell('p', `${example}${payload.heads} query heads, ${way.shared} key/value: ${says}. ${way.per_token} a token in all layers.`, 'ts-sharing-says');
     size.title = `${tokenscope.whole(way.bytes)} bytes a token in all layers`;
     box.append(title, drawHeads(way), size);
     return box;
