@@ -10,7 +10,7 @@ from viz.chapter import STOPS
 
 COUNT = "#walk .ts-walk-count"
 # What is drawn: the largest of these has a size that a person could read something from.
-DRAWN = "svg, canvas, table, ol, ul, [role=group], [role=img], [role=slider], [role=tree]"
+DRAWN = "svg, canvas, table, ol, ul, textarea, [role=group], [role=img], [role=slider], [role=tree]"
 SHOWS = """tab => {
   const panel = document.querySelector(`#panel-${tab}`);
   const drawn = [...panel.querySelectorAll('%s')].map((one) => one.getBoundingClientRect());
@@ -50,9 +50,12 @@ def test_from_1_to_12_with_the_keyboard_alone(page: Page) -> None:
         at_stop(page, number)
     assert text(page) == before  # looking around keeps the text
     expect(page.locator("#walk .ts-walk-next")).to_be_disabled()
+    press_until(page, "Tab", "#panel-parts .ts-begin")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel-parts .ts-parts-strip")).not_to_be_empty()
     page.keyboard.press(",")
     at_stop(page, 11)
-    press_until(page, "Tab", "#walk .ts-walk-close")
+    press_until(page, "Shift+Tab", "#walk .ts-walk-close")
     page.keyboard.press("Enter")
     expect(page.locator("#walk .ts-walk-stop")).to_be_hidden()
     expect(page).not_to_have_url(re.compile("stop="))

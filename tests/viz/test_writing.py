@@ -5,15 +5,25 @@ import json
 import numpy as np
 import pytest
 
+from model_runtime import load_model
+from model_runtime.model import Model
 from model_runtime.prediction_records import ContextUse, Predictions
+from tests.runtime.comparison import BOUND, moment_of, some_ids, stock_answers
+from tests.runtime.conftest import pair_of
+from tests.runtime.families import CONTEXT, VOCABULARY
 from tests.viz.records_by_hand import TEXT, tokens
 from viz.loop import TAIL, loop_payload
+from viz.panels import loop, streams
+from viz.panels.scene import Scene, scene_of
+from viz.panels.view import View
 from viz.payload import unpack
 from viz.streams import context_payload, streams_payload
 from viz.token_strip import labels_of
 from viz.window import Window
 
 LABELS = labels_of(tokens())
+IDS = some_ids(20, VOCABULARY, seed=52)
+FAMILIES = ["phi3", "llama", "gpt2", "gpt_neox", "gemma2", "mistral", "qwen3"]
 
 
 def predictions() -> Predictions:
@@ -104,3 +114,38 @@ class TestStreams:
     def test_the_context_in_numbers_and_words(self) -> None:
         payload = context_payload(ContextUse(10, 3, 2, 5, "It is full."))
         assert payload == {"limit": 10, "prompt": 3, "written": 2, "free": 5, "at_limit": "It is full."}
+
+
+class TestOnModels:
+    """The tabs of a text whose last 12 tokens were taken, the cursor on the fifth of them."""
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_every_family_draws_both_tabs_with_stock_numbers(self, family: str) -> None:
+        pair, model = pair_of(family)
+        stock = stock_answers(pair.stock, IDS).probability  # [token, vocabulary]
+        scene = scene_of(model, View(branches=(moment_of(model, IDS, prompt=8).to_text(),), cursor=12))
+        taken = np.array([stock[at - 1, IDS[at]] for at in range(8, 20)])
+        steps = loop.draw(scene)
+        assert np.abs(unpack(steps["probability"]) - taken).max() < BOUND
+        assert steps["next"][1] == pytest.approx(stock[-1].max(), abs=BOUND)
+        assert steps["output"][1] == pytest.approx(taken[13 - 8], abs=BOUND)
+        tracks = streams.draw(scene)
+        right = stock[:-1].argmax(-1) == np.array(IDS[1:])
+        assert unpack(tracks["right"]).tolist() == [*right.astype(int), 2]
+        assert np.abs(unpack(tracks["probability"]) - stock.max(-1)).max() < BOUND
+        assert tracks["context"]["free"] == CONTEXT - 20
+        json.dumps([steps, tracks])
+
+    @pytest.mark.parametrize("name", ["builtin", "builtin-gpt2"])
+    def test_greedy_text_is_right_on_every_track(self, name: str) -> None:
+        model = load_model(name)
+        moment = model.begin("The capital of Japan is")
+        *_, moment = model.play(moment, 6)
+        payload = streams.draw(written(model, moment.to_text()))
+        assert payload["hits"][1] == [6, 6]
+        assert loop.draw(written(model, moment.to_text()))["ended"] is None
+
+
+def written(model: Model, text: str) -> Scene:
+    """A scene with the cursor at the end."""
+    return scene_of(model, View(branches=(text,), cursor=2**20))

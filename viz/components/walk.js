@@ -126,7 +126,10 @@ watch('value', () => {
   if (opened || !stops().length) return draw();
   opened = true;
   if (!stops()[asked()]) return draw();
-  if (!isReload()) return go(asked());
+  if (!isReload()) {
+    go(asked());
+    return at('.ts-walk-stop').scrollIntoView({ block: 'nearest' }); // in a narrow window it lies far down
+  }
   stop = last = asked();
   return draw();
 });
