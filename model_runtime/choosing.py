@@ -39,7 +39,9 @@ def choice_steps(choice: Choice, vocabulary: Vocabulary, position: int, decoding
     greedy = int(ranked(choice.final)[0])
     return ChoiceSteps(
         position=position,
-        decoding=decoding,
+        temperature=decoding.temperature,
+        top_p=decoding.top_p,
+        seed=decoding.seed,
         steps=tuple(steps),
         order=order,
         cumulative=np.cumsum(reaching[order], dtype=np.float64),
@@ -72,7 +74,7 @@ def draws(choice: Choice, vocabulary: Vocabulary, position: int, decoding: Decod
     rows = ranked(probability)[:top]
     return Draws(
         position=position,
-        decoding=decoding,
+        seed=decoding.seed,
         taken=taken,
         ids=rows,
         text=tuple(vocabulary.text(int(token)) for token in rows),

@@ -6,7 +6,6 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from model_runtime.moment import Decoding
 from model_runtime.records import Floats, Integers, seal
 
 Doubles = NDArray[np.float64]
@@ -52,7 +51,9 @@ class ChoiceSteps:
 
     Attributes:
         position: What is read up to.
-        decoding: The settings.
+        temperature: The setting; 0 takes the greedy choice.
+        top_p: The setting.
+        seed: The setting.
         steps: The model's own distribution, then that after each filter that is on, in the order in which they run.
         order: [rank] the ids that reach top-p, the most probable first, ties by id.
         cumulative: [rank] the probability of the tokens up to each rank together, as top-p meets it, in float64.
@@ -63,7 +64,9 @@ class ChoiceSteps:
     """
 
     position: int
-    decoding: Decoding
+    temperature: float
+    top_p: float
+    seed: int
     steps: tuple[ChoiceStep, ...]
     order: Integers
     cumulative: Doubles
@@ -82,7 +85,7 @@ class Draws:
 
     Attributes:
         position: What is read up to.
-        decoding: The settings, the seed among them.
+        seed: Of the draws.
         taken: [draw] the ids in the order in which they were drawn. The first is what the next step takes.
         ids: [token] the most probable tokens, the most probable first, ties by id.
         text: [token] each as the tokenizer decodes it.
@@ -99,7 +102,7 @@ class Draws:
     """
 
     position: int
-    decoding: Decoding
+    seed: int
     taken: Integers
     ids: Integers
     text: tuple[str, ...]

@@ -69,7 +69,7 @@ def curve_payload(record: ChoiceSteps, labels: dict[int, str]) -> dict[str, Any]
         "count": len(record.order),
         "nucleus": record.nucleus,
         "reached": float(record.cumulative[record.nucleus - 1]),
-        "top_p": record.decoding.top_p,
+        "top_p": record.top_p,
     }
 
 
@@ -91,7 +91,7 @@ def draws_payload(record: Draws) -> dict[str, Any]:
         "other": _counts(record.other_probability, record.other_drawn, count),
         "others": record.possible - len(rows),
         "count": count,
-        "seed": record.decoding.seed,
+        "seed": record.seed,
         "distance": record.distance,
         "chance": record.chance_distance,
         "told": drawn_words(record),
@@ -117,11 +117,11 @@ def drawn_words(record: Draws) -> str:
 def taken_words(record: ChoiceSteps, greedy: str, choice: str) -> str:
     """Says what greedy decoding takes from here and what drawing does."""
     first = f"Greedy decoding always takes {quoted(greedy)}."
-    if record.decoding.temperature == 0:
+    if record.temperature == 0:
         return f"{first} Temperature 0 is greedy decoding; raise it to draw."
     return (
         f"{first} Drawing takes it in {100 * record.greedy_share:.1f} % of all draws; "
-        f"with seed {record.decoding.seed} the next step draws {quoted(choice)}."
+        f"with seed {record.seed} the next step draws {quoted(choice)}."
     )
 
 

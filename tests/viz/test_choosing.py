@@ -38,7 +38,9 @@ def step(name: str, setting: float, shares: list[float], removed: int = 0, share
 def steps(decoding: Decoding = DECODING, nucleus: int = 2) -> ChoiceSteps:
     return ChoiceSteps(
         position=2,
-        decoding=decoding,
+        temperature=decoding.temperature,
+        top_p=decoding.top_p,
+        seed=decoding.seed,
         steps=(
             step("", math.nan, [0.5, 0.25, 0.15, 0.1]),
             step("temperature", 0.5, [0.7, 0.2, 0.06, 0.04]),
@@ -56,7 +58,7 @@ def steps(decoding: Decoding = DECODING, nucleus: int = 2) -> ChoiceSteps:
 def draws(drawn: tuple[int, int], other: int = 10, **changed: Any) -> Draws:
     fields: dict[str, Any] = {
         "position": 2,
-        "decoding": DECODING,
+        "seed": 4,
         "taken": np.zeros(100, np.int64),
         "ids": np.array([10, 11]),
         "text": (" a", "<b>"),
