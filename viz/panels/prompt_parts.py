@@ -104,10 +104,9 @@ def compose(model: "Model", view: View, request: Request) -> Outcome:
     """
     parts = read_parts(request.detail.get("texts"))
     chat = one_of(request.detail.get("chat"), (False, True), "choice of chat")
-    text = Composition(parts).text()
-    if not text:
+    if not any(text.strip() for text in parts):
         raise InputError("All parts are empty. Fill one in.")
-    outcome = start(model, view, Request({}, text, chat))
+    outcome = start(model, view, Request({}, Composition(parts).text(), chat))
     return Outcome(replace(outcome.view, parts=parts), "The text begins with these parts, each in its colour.")
 
 
