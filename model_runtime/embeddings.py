@@ -78,7 +78,8 @@ def nearest_tokens(
     mean = rows.mean if centred else torch.zeros_like(rows.mean)
     own = rows.matrix[token].float()
     direction = (own - mean) / lengths[token]
-    cosine = torch.cat([(part - mean) @ direction for part in _chunks(rows.matrix)]) / lengths
+    products = torch.cat([part @ direction for part in _chunks(rows.matrix)])
+    cosine = (products - mean @ direction) / lengths
     others = rows.lengths.bool() & lengths.bool()
     others[token] = False
     found = torch.where(others, cosine, -torch.inf).sort(descending=True, stable=True).indices

@@ -4,8 +4,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from model_runtime import Entries, NearestTokens, Pieces, PromptForms, SpecialTokens, VocabularyFacts, VocabularyPage
-from model_runtime.vocabulary_records import KINDS
+from model_runtime.vocabulary_records import (
+    KINDS,
+    Entries,
+    NearestTokens,
+    Pieces,
+    PromptForms,
+    SpecialTokens,
+    VocabularyFacts,
+    VocabularyPage,
+)
 from viz.labels import quoted, visible
 from viz.payload import pack
 from viz.residual import vector_payload
