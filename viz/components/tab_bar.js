@@ -42,7 +42,7 @@ function drawGroups(group) {
 }
 
 function show(tab) {
-  if (tab === open || !groupOf(tab)) return;
+  if (tab === open) return;
   const focused = element.contains(document.activeElement) && document.activeElement.textContent;
   open = tab;
   const group = groupOf(tab);
