@@ -17,6 +17,7 @@ from model_runtime.engine import Engine
 from model_runtime.frozen import FrozenNorm, freeze
 from model_runtime.module_roles import children_of, has_matrix
 from model_runtime.recorder import first_tensor
+from model_runtime.selfcheck import FAILURES
 from model_runtime.structure_records import ENTERS, BlockStep, StepKind
 from model_runtime.writers import BOUNDS, Writers
 
@@ -115,7 +116,10 @@ def norm_of(call: Call) -> FrozenNorm | None:
     if has_matrix(call.module):
         return None
     point = call.given.reshape(-1, call.given.shape[-1])[-1]
-    norm, stretched = freeze(call.module, point), freeze(call.module, point * STRETCH)
+    try:
+        norm, stretched = freeze(call.module, point), freeze(call.module, point * STRETCH)
+    except FAILURES:
+        return None  # a module of another kind, which takes no single vector
     if not isinstance(norm, FrozenNorm) or not isinstance(stretched, FrozenNorm):
         return None
     # Its divisor grows with the vector, so its gain at the point shrinks.

@@ -65,11 +65,11 @@ window.tokenscope.blockDrawing = (() => {
       return;
     }
     add(group, 'rect', { x: x - wide / 2, y: top, width: wide, height: bottom - top, rx: 6 });
-    const marked = (text, differs) => (differs ? `≠ ${text}` : text);
-    add(group, 'text', { x, y: top + 18, class: 'ts-node-title' }, marked(node.title, node.differs));
-    node.lines.forEach(([line, differs], index) => {
-      const name = differs ? 'ts-node-line ts-differs' : 'ts-node-line';
-      add(group, 'text', { x, y: top + 18 + BOX.line * (index + 1), class: name }, marked(line, differs));
+    [[node.title, node.differs], ...node.lines].forEach(([line, differs], index) => {
+      const name = `${index ? 'ts-node-line' : 'ts-node-title'}${differs ? ' ts-differs' : ''}`;
+      const text = add(group, 'text', { x, y: top + 18 + BOX.line * index, class: name });
+      if (differs) add(text, 'tspan', { class: 'ts-unequal-mark' }, '≠ ');
+      add(text, 'tspan', {}, line);
     });
   }
 
