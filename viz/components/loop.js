@@ -41,7 +41,7 @@ function drawFigure() {
   chips.replaceChildren();
   const open = !payload.output;
   const [label, probability, rank] = payload.output || [...payload.next, 0];
-  at('.ts-loop-out h4').textContent = open ? 'One token out: not taken yet' : 'One token out';
+  at('.ts-loop-out h4').textContent = open ? `One token out: not taken${payload.ended ? '' : ' yet'}` : 'One token out';
   make('span', `ts-token ${open ? 'ts-loop-open' : kind(after)}`, chips, label);
   at('.ts-loop-out .ts-facts-line').textContent = `${tokenscope.percent(probability)}, ${open ? 'the most probable' : choice(rank)}`;
   at('.ts-loop-back span').textContent = given
