@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import HOSTILE, count, cursor, start, step, wait_for
+from tests.browser.actions import HOSTILE, count, cursor, play, start, step
 
 PASSES = "#cache .ts-cache-grid"
 MASKS = "#masks .ts-mask"
@@ -119,8 +119,7 @@ def test_shared_heads_and_their_layer(page: Page) -> None:
 
 def test_kernels_on_a_token_of_twenty_steps_ago(page: Page) -> None:
     prompt = count(page)
-    page.evaluate("() => { for (let index = 0; index < 20; index += 1) tokenscope.act('step'); }")
-    wait_for(page, prompt + 20)
+    play(page, 20)
     open_panel(page, "masks")
     page.locator("#token-strip [data-position]").nth(prompt).click()
     page.select_option("#masks .ts-mask-rounds", "10")
