@@ -94,7 +94,7 @@ function drawCurve(host, lines, marked, xName, yName) {
   }
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
     const index = Math.round(share * (count - 1));
-    svgNode('text', { x: x(index), y: height - bottom + 16, class: 'ts-x-name' }, svg).textContent = index;
+    svgNode('text', { x: x(index), y: height - bottom + 16, class: share === 1 ? 'ts-axis-end' : 'ts-x-name' }, svg).textContent = index;
   }
   svgNode('text', { x: width - 10, y: height - 4, class: 'ts-axis-end' }, svg).textContent = xName;
   svgNode('text', { x: left, y: height - 4, class: 'ts-axis-start' }, svg).textContent = yName;
@@ -121,7 +121,7 @@ function drawScores(distance) {
 
 function turn() {
   const [distance, move] = [Number(find('.ts-distance').value), Number(find('.ts-move').value)];
-  find('.ts-apart').textContent = distance;
+  find('.ts-apart').textContent = `${distance} token${distance === 1 ? '' : 's'}`;
   find('.ts-moved').textContent = `${move} position${move === 1 ? '' : 's'}`;
   drawDials(distance, move);
   drawScores(distance);
@@ -194,7 +194,7 @@ function drawLearned() {
   find('.ts-learned .ts-ramp').style.backgroundImage = tokenscope.gradient('diverging');
   find('.ts-learned .ts-of').textContent = `${size} of ${tokenscope.whole(norm.length)} positions, 0 at the top left`;
   drawCurve(find('.ts-norms'), [{ values: norm, className: 'ts-total-line' }], null, 'position', 'length');
-  find('.ts-learned-told').textContent = `Token vector plus position vector is stream 0, to ${powers(learned.error)} of its largest value. Blue: the token’s own vector; orange: its position’s.`;
+  find('.ts-learned-told').textContent = `Token vector plus position vector is stream 0, ${learned.error ? `to ${powers(learned.error)} of its largest value` : 'exactly'}. Blue: the token’s own vector; orange: its position’s.`;
 }
 
 function drawSlopes() {
