@@ -36,7 +36,7 @@ def choice_steps(choice: Choice, vocabulary: Vocabulary, position: int, decoding
         reaching = before if stage.name in BEFORE_TOP_P else reaching
         nucleus = stage.kept if stage.name == "top_p" else nucleus
     order = ranked(reaching)[: np.count_nonzero(reaching)]
-    greedy = int(ranked(choice.final)[0])
+    greedy = int(np.argmax(choice.final))  # the first of equals: the lowest id
     return ChoiceSteps(
         position=position,
         temperature=decoding.temperature,
@@ -71,7 +71,7 @@ def draws(choice: Choice, vocabulary: Vocabulary, position: int, decoding: Decod
     taken = picks(probability, uniforms(decoding.seed, position + 1, count))
     drawn = np.bincount(taken, minlength=probability.size).astype(np.int64)
     share = probability / probability.sum(dtype=np.float64)
-    rows = ranked(probability)[:top]
+    rows = first(probability, top)
     return Draws(
         position=position,
         seed=decoding.seed,
@@ -92,7 +92,16 @@ def draws(choice: Choice, vocabulary: Vocabulary, position: int, decoding: Decod
 
 def ranked(probability: Floats) -> Integers:
     """[rank] all ids, the most probable first, ties by id."""
-    return np.lexsort((np.arange(probability.size), -probability))
+    return np.argsort(-probability, kind="stable")
+
+
+def first(probability: Floats, count: int) -> Integers:
+    """[rank] the first ids of `ranked`, without ordering the others."""
+    if count >= probability.size:
+        return ranked(probability)
+    least = np.partition(probability, probability.size - count)[-count]
+    likely = np.flatnonzero(probability >= least)  # in the order of ids; more than `count` where several are equal
+    return likely[ranked(probability[likely])][:count]
 
 
 def mean_deviation(share: Doubles, count: int) -> Doubles:
@@ -137,7 +146,7 @@ def spread_of_distance(share: Doubles, count: int) -> float:
 
 def _step(stage: Stage, before: Floats, vocabulary: Vocabulary, top: int) -> ChoiceStep:
     positive = stage.probability[stage.probability > 0].astype(np.float64)
-    rows = ranked(stage.probability)[: min(top, positive.size)]
+    rows = first(stage.probability, min(top, positive.size))
     return ChoiceStep(
         name=stage.name,
         setting=stage.setting,
