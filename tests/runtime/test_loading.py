@@ -73,11 +73,17 @@ def test_importing_the_package_is_light():
 
 def test_public_names_are_pinned():
     names = """
-        Ablate AblationScan AttentionMap BadDecoding BadMoment CATALOGUE CombinedMap ContextFull Decoding Distribution
-        EmptyPrompt FeatureUnavailable FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic HeadPairs
-        HeadRanking HeadSimilarity HeadTable InputError InsideHead LensGrid Library Model ModelCard ModelError
-        ModelNotFound ModelTooLarge ModelUnsupported Moment NoChatTemplate Offer OutOfRange Proof TextEnded
-        TokenTable TokenscopeError load_model
+        Ablate AblationScan AnatomyMap AttentionMap Attribution BadDecoding BadMoment BeamTree BlockDrawing
+        BlockStep CacheTable CacheTiming CacheWay CATALOGUE ChoiceStep ChoiceSteps CombinedMap Composition
+        ContextFull ContextUse Contributions Decoding Distribution Draws EmptyPrompt Entries FeatureUnavailable
+        Feedforward FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic HeadPairs HeadRanking
+        HeadSimilarity HeadTable InputError InsideHead KernelTime KernelTiming LearnedPositions LeftOut LensCell
+        LensCurves LensGrid LensReading Library MaskChoice MaskTable Model ModelCard ModelError ModelNotFound
+        ModelTooLarge ModelUnsupported Moment NearestTokens NeuronTable NoChatTemplate Offer OutOfRange OwnMask
+        PackedRun Packing ParameterPart PartAttention PartEffects PartSpans PatchGrid Pieces Positions
+        PositionScheme Predictions PromptForms Proof Question ResidualTable RotaryHead SpecialTokens Stage Steer
+        StreamSimilarity TextEnded TokenscopeError TokenSimilarity TokenTable TreeLine UnequalTexts
+        VocabularyFacts VocabularyPage load_model load_tokenizer
     """
     assert set(model_runtime.__all__) == set(names.split())
     for name in model_runtime.__all__:
