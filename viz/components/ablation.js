@@ -2,8 +2,6 @@
 const { tokenscope } = window;
 const target = element.querySelector('.ts-target');
 const by = element.querySelector('.ts-by');
-const begin = element.querySelector('.ts-start');
-const cancel = element.querySelector('.ts-cancel');
 const rows = element.querySelector('.ts-head-rows');
 const told = element.querySelector('.ts-told');
 const LEAST = 0.005; // a scale for smaller changes would make noise look like effects
@@ -85,22 +83,18 @@ function draw() {
   drawScan();
 }
 
-begin.addEventListener('click', () => {
-  const chosen = target.value === '' ? null : Number(target.value); // by default the model's first choice
-  tokenscope.act('scan', { what: 'ablation', target: chosen, by: by.value });
+tokenscope.longRun(element, {
+  start: element.querySelector('.ts-start'),
+  ask() {
+    const chosen = target.value === '' ? null : Number(target.value); // by default the model's first choice
+    tokenscope.act('scan', { what: 'ablation', target: chosen, by: by.value });
+  },
 });
-cancel.addEventListener('click', () => tokenscope.stop());
 by.addEventListener('change', () => { tokenscope.offBy = by.value; });
 rows.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (button) tokenscope.act('open_head', { layer: Number(button.dataset.layer), head: Number(button.dataset.head) });
 });
-new MutationObserver(() => {
-  const running = document.body.classList.contains('ts-scanning');
-  cancel.hidden = !running;
-  element.querySelector('.ts-meter').hidden = !running;
-  begin.disabled = running;
-}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 tokenscope.onTheme(drawScale);
 watch('value', draw);
 draw();

@@ -5,7 +5,6 @@ const width = find('.ts-beam-width');
 const steps = find('.ts-beam-steps');
 const penalty = find('.ts-beam-penalty');
 const begin = find('.ts-start');
-const cancel = find('.ts-cancel');
 const meter = find('.ts-meter');
 const rows = find('.ts-beam-rows');
 const [WIDEST, LONGEST] = [8, 12];
@@ -150,8 +149,7 @@ function search() {
 
 width.replaceChildren(...Array.from({ length: WIDEST }, (_, index) => new Option(index + 1, index + 1, false, index === 3)));
 steps.replaceChildren(...Array.from({ length: LONGEST }, (_, index) => new Option(index + 1, index + 1, false, index === 5)));
-begin.addEventListener('click', search);
-cancel.addEventListener('click', () => tokenscope.stop());
+tokenscope.longRun(element, { start: begin, ask: search });
 find('.ts-show-dropped').addEventListener('change', () => { if (scan) drawTree(); });
 rows.addEventListener('click', (event) => {
   const row = event.target.closest('button');
@@ -160,10 +158,5 @@ rows.addEventListener('click', (event) => {
 find('.ts-write').addEventListener('click', () => {
   way(picked).forEach((node, index) => tokenscope.act('take', { position: frame.position + index, token: scan.ids[node] }));
 });
-new MutationObserver(() => {
-  const running = document.body.classList.contains('ts-scanning');
-  cancel.hidden = meter.hidden = !running;
-  begin.disabled = running;
-}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 watch('value', draw);
 draw();

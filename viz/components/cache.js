@@ -6,7 +6,6 @@ const RUNS = ['with the cache', 'without the cache'];
 const [CACHED, COMPUTED] = [0.22, 0.75]; // places on the scale
 let payload = null;
 let result = null;
-let asked = false;
 
 const named = (position) => `“${payload.labels[position - payload.start]}” (${position})`;
 const few = (count, one, many) => `${tokenscope.whole(count)} ${count === 1 ? one : many}`;
@@ -132,7 +131,7 @@ function draw() {
   if (!props.value) return;
   if (props.value.scan) {
     result = props.value.scan;
-    asked = false;
+    run.answered();
   } else {
     payload = props.value;
     drawGrid();
@@ -142,25 +141,11 @@ function draw() {
 }
 
 at('.ts-cache-window select').addEventListener('change', drawBytes);
-at('.ts-start').addEventListener('click', () => {
-  asked = true;
-  wrong.hidden = true;
-  tokenscope.act('scan', { what: 'cache', tokens: Number(at('.ts-cache-tokens').value) });
+const run = tokenscope.longRun(element, {
+  start: at('.ts-start'),
+  wrong,
+  ask: () => tokenscope.act('scan', { what: 'cache', tokens: Number(at('.ts-cache-tokens').value) }),
 });
-at('.ts-cancel').addEventListener('click', () => tokenscope.stop());
-// The answer to what was asked here is told here.
-window.addEventListener('tokenscope-error', ({ detail }) => {
-  if (!asked || detail.kind === 'progress') return;
-  asked = false;
-  wrong.hidden = detail.kind !== 'error';
-  wrong.textContent = wrong.hidden ? '' : detail.words;
-});
-new MutationObserver(() => {
-  const running = document.body.classList.contains('ts-scanning');
-  at('.ts-cancel').hidden = !running;
-  at('.ts-meter').hidden = !running;
-  at('.ts-start').disabled = running;
-}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 tokenscope.onTheme(() => {
   if (payload) drawGrid();
   if (result) drawTimes();

@@ -1,5 +1,6 @@
 // Choosing a token: settings tried on one distribution, every filter's result, the nucleus, and many draws.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const form = find('.ts-try');
 const cards = find('.ts-steps-cards');
@@ -16,14 +17,6 @@ const TRIES = {
 let payload = null;
 
 const curve = tokenscope.cumulativeCurve(find('.ts-curve-host'));
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 // --- settings ----------------------------------------------------------------------------------------------------------
 const numbers = () => [...form.querySelectorAll('input[name]')];

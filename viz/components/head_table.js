@@ -1,5 +1,6 @@
 // All heads in a table: sorted by any column, filtered by label; a row opens its head, a label leads to what it means.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const headRow = element.querySelector('thead tr');
 const body = element.querySelector('tbody');
 const filter = element.querySelector('.ts-filter');
@@ -9,14 +10,6 @@ let payload = null;
 let heads = []; // { layer, head, group, label, off, values: number a measure }
 let sort = { column: 'name', down: false };
 let everything = false;
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 function read() {
   const [label, group, off] = ['label', 'key_value', 'ablated'].map((name) => tokenscope.decode(payload[name]));

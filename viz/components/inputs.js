@@ -20,7 +20,6 @@ const kept = new Map(); // method -> its latest result that was asked for
 let payload = null;
 let shown = null;
 let picked = null;
-let asked = false;
 
 const signed = (value, digits = 3) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 const named = (position) => `“${shown.labels[position]}” (${position})`;
@@ -149,7 +148,7 @@ function draw() {
   if (props.value.scan) {
     const result = read(props.value.scan);
     kept.set(result.method, result);
-    asked = false;
+    run.answered();
   } else payload = props.value;
   if (!payload) return;
   if (payload.form) form.draw(payload.form);
@@ -157,12 +156,11 @@ function draw() {
   drawResult();
 }
 
-find('.ts-start').addEventListener('click', () => {
-  asked = true;
-  wrong.hidden = true;
-  tokenscope.act('scan', { what: 'inputs', method: method.value, steps: Number(steps.querySelector('select').value) });
+const run = tokenscope.longRun(element, {
+  start: find('.ts-start'),
+  wrong,
+  ask: () => tokenscope.act('scan', { what: 'inputs', method: method.value, steps: Number(steps.querySelector('select').value) }),
 });
-find('.ts-cancel').addEventListener('click', () => tokenscope.stop());
 method.addEventListener('change', () => {
   wrong.hidden = true;
   drawForm();
@@ -180,19 +178,6 @@ text.addEventListener('mousemove', (event) => {
   else tokenscope.hideTip();
 });
 text.addEventListener('mouseleave', tokenscope.hideTip);
-// The answer to what was asked here is told here.
-window.addEventListener('tokenscope-error', ({ detail }) => {
-  if (!asked || detail.kind === 'progress') return;
-  asked = false;
-  wrong.hidden = detail.kind !== 'error';
-  wrong.textContent = wrong.hidden ? '' : detail.words;
-});
-new MutationObserver(() => {
-  const running = document.body.classList.contains('ts-scanning');
-  find('.ts-cancel').hidden = !running;
-  find('.ts-meter').hidden = !running;
-  find('.ts-start').disabled = running;
-}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 tokenscope.onTheme(() => { if (shown) drawText(); });
 watch('value', draw);
 draw();

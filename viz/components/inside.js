@@ -1,5 +1,6 @@
 // Inside one head, for the cursor's query: score by score, then value by value, every row adding up.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const scores = element.querySelector('.ts-scores');
 const values = element.querySelector('.ts-values');
 const ARRAYS = ['query', 'keys', 'products', 'raw', 'scaled', 'score', 'visible', 'weights', 'values', 'weighted', 'output'];
@@ -11,14 +12,6 @@ const number = (value) => (Number.isFinite(value) ? value.toFixed(3).replace('-'
 const named = (index) => `“${payload.labels[index]}” (${payload.start + index})`;
 const largest = (list) => list.reduce((top, value) => Math.max(top, Math.abs(value)), 1e-6);
 const total = (list) => list.reduce((sum, value) => sum + value, 0);
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 function strip(canvas, list, top, describe) {
   if (!strips.has(canvas)) {

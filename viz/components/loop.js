@@ -1,19 +1,12 @@
 // The loop of writing: the step at the cursor as a picture, and every step as a row with its growing input.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const at = (selector) => element.querySelector(selector);
 const rows = at('.ts-loop-rows');
 const select = at('.ts-window');
 const TAIL = 6; // tokens of an input in a row
 let payload = null;
 let arrays = null;
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 const kind = (position) => (position < payload.prompt_length ? 'ts-prompt' : 'ts-written');
 const counted = (number, one) => `${tokenscope.whole(number)} ${one}${number === 1 ? '' : 's'}`;

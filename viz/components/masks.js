@@ -9,7 +9,6 @@ const TITLES = { full: 'Full', sliding: 'Sliding window', strided: 'Strided' };
 const pictures = []; // the masks' boxes, each with its grid
 let payload = null;
 let result = null;
-let asked = false;
 
 const named = (position) => `“${payload.labels[position - payload.start]}” (${position})`;
 
@@ -196,7 +195,7 @@ function draw() {
   if (!props.value) return;
   if (props.value.scan) {
     result = props.value.scan;
-    asked = false;
+    run.answered();
   } else {
     payload = props.value;
     drawMasks();
@@ -213,24 +212,10 @@ element.addEventListener('click', (event) => {
   payload = { ...payload, layer }; // so that quick presses count on from each other; the answer confirms it
   tokenscope.act('layer', { layer });
 });
-at('.ts-start').addEventListener('click', () => {
-  asked = true;
-  wrong.hidden = true;
-  tokenscope.act('scan', { what: 'masks', rounds: Number(at('.ts-mask-rounds').value) });
+const run = tokenscope.longRun(element, {
+  start: at('.ts-start'),
+  wrong,
+  ask: () => tokenscope.act('scan', { what: 'masks', rounds: Number(at('.ts-mask-rounds').value) }),
 });
-at('.ts-cancel').addEventListener('click', () => tokenscope.stop());
-// The answer to what was asked here is told here.
-window.addEventListener('tokenscope-error', ({ detail }) => {
-  if (!asked || detail.kind === 'progress') return;
-  asked = false;
-  wrong.hidden = detail.kind !== 'error';
-  wrong.textContent = wrong.hidden ? '' : detail.words;
-});
-new MutationObserver(() => {
-  const running = document.body.classList.contains('ts-scanning');
-  at('.ts-cancel').hidden = !running;
-  at('.ts-meter').hidden = !running;
-  at('.ts-start').disabled = running;
-}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 watch('value', draw);
 draw();

@@ -1,5 +1,6 @@
 // One MLP's neurons: those that added most to the explained logit, and the tokens that each raises and lowers.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const form = tokenscope.questionForm(find('.ts-question-host'));
 const mlps = find('.ts-mlps');
@@ -14,14 +15,6 @@ const signed = (value, digits = 2) => {
   return `${value < 0 && Number(text) ? '−' : '+'}${text}`; // a zero, however it came about, is +0
 };
 const plain = (value, digits = 2) => value.toFixed(digits).replace('-', '−');
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent?.append(node);
-  return node;
-}
 
 // --- which layer -------------------------------------------------------------------------------------------------------
 function drawLayers() {

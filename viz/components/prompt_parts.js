@@ -1,5 +1,6 @@
 // Prompt parts: a form of seven, the prompt in their colours, attention by part and layer, and each part left out.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const fields = find('.ts-part-fields');
 const ABOUT = {
@@ -13,14 +14,6 @@ let asked = null; // the line for an error of what was asked here
 
 const colourOf = (part) => `var(--ts-part-${part})`;
 const kl = (value) => (value === null ? '∞' : value.toFixed(3));
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 // --- the form -------------------------------------------------------------------------------------------------------
 function makeFields() {

@@ -1,19 +1,12 @@
 // Parallel streams: one track a token with its own prediction, the used one marked; above them how full the context is.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const at = (selector) => element.querySelector(selector);
 const rows = at('.ts-stream-rows');
 const select = at('.ts-window');
 const MOST_DOTS = 24; // blocks that are drawn one by one on a track
 let payload = null;
 let arrays = null;
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 const counted = (number, one) => `${tokenscope.whole(number)} ${one}${number === 1 ? '' : 's'}`;
 

@@ -1,5 +1,6 @@
 // The tokenizer: the text token by token, the same text cut in other ways, messages as received, the vocabulary.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const PAGE = 20;
 const forms = { cut: find('.ts-cut-form'), search: find('.ts-search-form') };
@@ -9,14 +10,6 @@ let shown = null; // the message that the two columns show
 let page = null;
 let sought = { text: '', match: 'contains', kind: '', begin: 0 };
 let asked = '';
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent?.append(node);
-  return node;
-}
 
 // Rows are kept and filled again, so that focus and scroll position outlive an answer.
 function fill(body, count, columns, fillRow) {

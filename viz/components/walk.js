@@ -1,5 +1,6 @@
 // The walk through the chapter: one stop at a time. Which stop is open stands in the address, so that a link opens it.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const at = (selector) => element.querySelector(selector);
 const all = at('.ts-walk-all');
 const KEPT = 'tokenscope-stop'; // tells a reload, which keeps the open tab, from a link, which opens the stop's
@@ -9,14 +10,6 @@ let trying = null; // what was pressed, until the prompt has been filled in
 
 const stops = () => props.value?.stops || [];
 const asked = () => Number(new URLSearchParams(location.search).get('stop')) - 1;
-
-function make(name, className, parent, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 // --- the address --------------------------------------------------------------------------------------------------------
 function remember() {
