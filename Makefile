@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_DISABLE_TELEMETRY := 1
 export GRADIO_ANALYTICS_ENABLED := False
+# Tests run on the cores there are, up to four; a file's tests stay together, as they share models and a page.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check fix bench train probes clean
@@ -16,10 +18,10 @@ run: $(VENV)/.ready ## serve the page (make run ARGS="--model openai-community/g
 	$(BIN)/python app.py $(ARGS)
 
 test: $(VENV)/.ready-dev $(VENV)/.browser ## run all tests, the browser's included
-	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m pytest $(ARGS)
+	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(VENV)/.ready-dev ## run the tests that need no browser
-	$(BIN)/python -m pytest --ignore=tests/browser $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --ignore=tests/browser $(ARGS)
 
 check: $(VENV)/.ready-dev ## check format, lint and types
 	$(BIN)/ruff format --check .
