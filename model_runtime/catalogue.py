@@ -21,6 +21,11 @@ class Offer:
 CATALOGUE: tuple[Offer, ...] = (
     Offer("builtin", "Tokenscope's own small model", "Ships with Tokenscope; runs at once on any CPU, offline."),
     Offer(
+        "builtin-gpt2",
+        "Tokenscope's own, of the old kind",
+        "Ships with Tokenscope: GPT-2's architecture, to compare with; runs at once, offline; no chat template.",
+    ),
+    Offer(
         "HuggingFaceTB/SmolLM2-135M",
         "SmolLM2 135M",
         "135 million parameters; downloads 0.3 GB; fine on a laptop CPU.",

@@ -29,7 +29,8 @@ from model_runtime.vocabulary import Vocabulary
 
 Progress = Callable[[str, float | None], None]
 
-BUILTIN = Path(__file__).resolve().parent.parent / "builtin_model" / "weights"
+_BUILTIN = Path(__file__).resolve().parent.parent / "builtin_model"
+BUILTIN = {"builtin": _BUILTIN / "weights", "builtin-gpt2": _BUILTIN / "weights_gpt2"}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
 # What transformers raises at files that it cannot use.
@@ -87,10 +88,11 @@ def open_tokenizer(name: str) -> Vocabulary:
 
 def _files(name: str, report: Progress, *, weights: bool = True) -> tuple[Path, str, str]:
     """The folder of a model's files, the hub commit ("" for local ones), and the name without its revision."""
-    if name == "builtin":
-        if not (BUILTIN / "config.json").is_file():
-            raise ModelNotFound(f"The built-in model's files are missing from {BUILTIN}. Clone the repository again.")
-        return BUILTIN, "", name
+    if name in BUILTIN:
+        folder = BUILTIN[name]
+        if not (folder / "config.json").is_file():
+            raise ModelNotFound(f"The built-in model's files are missing from {folder}. Clone the repository again.")
+        return folder, "", name
     if name and Path(name).is_dir():  # an empty path would be the present folder
         return Path(name), "", name
     identity, _, revision = name.partition("@")

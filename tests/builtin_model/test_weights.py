@@ -10,20 +10,32 @@ from transformers import Phi3ForCausalLM, PreTrainedTokenizerFast
 
 from builtin_model.corpus import copying, facts, letters, reference
 from builtin_model.probes import HERE, Subject, heads, measures_of, score
-from builtin_model.shapes import PHI3
+from builtin_model.shapes import GPT2, PHI3, Shape
 
 TEN_MEGABYTES = 10_000_000
 WEIGHTS = HERE / PHI3.weights
+BOTH = pytest.mark.parametrize("shape", [PHI3, GPT2], ids=lambda shape: shape.name)
 
 
 @cache
-def subject() -> Subject:
-    return Subject(WEIGHTS)
+def subject(shape: Shape = PHI3) -> Subject:
+    return Subject(HERE / shape.weights)
 
 
-def test_every_file_fits_into_a_space() -> None:
-    assert {path.name for path in WEIGHTS.iterdir()} >= {"model.safetensors", "config.json", "tokenizer.json"}
-    assert max(path.stat().st_size for path in WEIGHTS.iterdir()) < TEN_MEGABYTES
+@BOTH
+def test_every_file_fits_into_a_space(shape: Shape) -> None:
+    files = list((HERE / shape.weights).iterdir())
+    assert {path.name for path in files} >= {"model.safetensors", "config.json", "tokenizer.json"}
+    assert max(path.stat().st_size for path in files) < TEN_MEGABYTES
+
+
+def test_the_other_is_a_small_gpt2_with_a_tokenizer_of_its_own() -> None:
+    folder = HERE / GPT2.weights
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert config["architectures"] == ["GPT2LMHeadModel"]
+    assert (config["n_layer"], config["n_head"], config["n_positions"]) == (6, 8, 1024)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    assert (len(tokenizer), tokenizer.all_special_tokens, tokenizer.chat_template) == (2048, ["<|endoftext|>"], None)
 
 
 def test_it_is_a_small_phi3_with_shared_key_value_heads() -> None:
@@ -36,6 +48,7 @@ def test_it_is_a_small_phi3_with_shared_key_value_heads() -> None:
     assert 3e6 < Phi3ForCausalLM.from_pretrained(WEIGHTS).num_parameters() < 4.5e6
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("prompt", "answer"),
     [
@@ -46,8 +59,8 @@ def test_it_is_a_small_phi3_with_shared_key_value_heads() -> None:
         ("The dog chased the squirrel because it was fast. What was fast? The", "squirrel"),
     ],
 )
-def test_the_examples_of_the_page_come_out_right(prompt: str, answer: str) -> None:
-    [text] = subject().continuations([prompt], 3)
+def test_the_examples_of_the_page_come_out_right(shape: Shape, prompt: str, answer: str) -> None:
+    [text] = subject(shape).continuations([prompt], 5)
     assert text.split()[0].strip(".,") == answer
 
 
@@ -87,9 +100,10 @@ def test_the_tokenizer_ends_texts_and_turns() -> None:
     assert [tokenizer.decode(ids) for ids in tokenizer(" Tokyo")["input_ids"]] == [" Tokyo"]
 
 
-def test_the_card_quotes_the_probes() -> None:
+@BOTH
+def test_the_card_quotes_the_probes(shape: Shape) -> None:
     card = (HERE / "README.md").read_text(encoding="utf-8")
-    measured = json.loads(measures_of(PHI3).read_text(encoding="utf-8"))
+    measured = json.loads(measures_of(shape).read_text(encoding="utf-8"))
     assert len(measured) > 25
     for name, value in measured.items():
         assert f"| {name} | {value:.3f} |" in card
