@@ -48,6 +48,7 @@ def test_arrow_keys_and_the_list_choose_a_row(page: Page) -> None:
     grid = open_lens(page)
     end = count(page) - 1
     page.select_option("#lens .ts-reading", "0")
+    expect(grid).to_have_attribute("data-reading", "0")
     grid.focus()
     page.keyboard.press("ArrowUp")
     expect(grid).to_have_attribute("data-reading", "1")

@@ -3,12 +3,12 @@
 (() => {
   const { tokenscope } = window;
 
-  /** Appends a new element of a class, with a text if one is given. */
+  /** A new element of a class, inside its parent if there is one yet, with a text if one is given. */
   tokenscope.make = function make(name, className, parent, text) {
     const node = document.createElement(name);
     if (className) node.className = className;
     if (text !== undefined) node.textContent = text;
-    parent.append(node);
+    parent?.append(node);
     return node;
   };
 
