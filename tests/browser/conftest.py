@@ -23,7 +23,7 @@ FLAGS = [
 ]
 READY = 30_000  # the first page waits for the model's first run
 ATTENTION = "#attention-map .ts-figure[data-drawn]"
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=20_000)
 
 
 def pytest_configure(config: pytest.Config) -> None:
