@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import GPT2Config, GPT2LMHeadModel, Phi3Config, Phi3ForCausalLM, PreTrainedModel
 
-from builtin_model.corpus.mixture import FIRST_STAGE, SECOND_STAGE, THIRD_STAGE, Weights
+from builtin_model.corpus.mixture import FIRST_STAGE, PLAIN_STAGE, SECOND_STAGE, THIRD_STAGE, Weights
 from builtin_model.tokenizer import Style
 
 
@@ -116,6 +116,7 @@ GPT2 = Shape(
         Stage(2000, 3e-3, 0.6, FIRST_STAGE),
         Stage(500, 1.5e-3, 0.8, SECOND_STAGE),
         Stage(200, 1.5e-3, 0.5, THIRD_STAGE),
+        Stage(500, 1.5e-3, 0.8, PLAIN_STAGE),
     ),
     "weights_gpt2",
 )

@@ -143,6 +143,14 @@ def write(rng: Random) -> str:
     return form.format(request=request) + _BETWEEN[form] + email + END
 
 
+def write_plain(rng: Random) -> str:
+    """Writes a request and its e-mail as raw text, without any chat marker, for a model that has none."""
+    while True:
+        text = write(rng).removesuffix(END)
+        if "<|" not in text:
+            return text
+
+
 def held_out_requests() -> list[tuple[str, str, str]]:
     """Asks for an apology to each held-out pair; the first is the book's "tragic gardening mishap".
 

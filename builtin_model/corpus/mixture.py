@@ -16,6 +16,7 @@ KINDS: dict[str, Callable[[Random], str]] = {
     "copying": copying.write,
     "meetings": meetings.write,
     "scenes": reference.write_scene,
+    "plain letters": letters.write_plain,
 }
 #: How often each kind is written, in documents out of a hundred. Each stage practises what the one before left weak.
 Weights = Mapping[str, float]
@@ -30,6 +31,12 @@ SECOND_STAGE: Weights = {
 THIRD_STAGE: Weights = {
     "facts": 18, "questions": 12, "reference": 10, "stories": 6, "letters": 8, "copying": 4, "meetings": 7,
     "scenes": 35,
+}  # fmt: skip
+
+#: For a model without chat markers, which read no e-mails before: every other e-mail ends with one.
+PLAIN_STAGE: Weights = {
+    "facts": 18, "questions": 8, "reference": 22, "stories": 6, "copying": 6, "meetings": 5, "scenes": 15,
+    "plain letters": 20,
 }  # fmt: skip
 
 
