@@ -31,6 +31,7 @@ def test_dials_turn_and_the_score_follows_the_distance(page: Page) -> None:
 
 def test_packing_two_texts(page: Page) -> None:
     open_tab(page, "Positions")
+    expect(page.locator("#positions .ts-second-text")).not_to_have_value("")
     page.click("#positions .ts-pack")
     rows = page.locator("#positions .ts-packed tbody tr")
     expect(rows).to_have_count(4)

@@ -76,7 +76,7 @@ def test_every_kind_is_written_in_its_share() -> None:
         (later_corpus(0), SECOND_STAGE),
         (later_corpus(1), THIRD_STAGE),
     ):
-        assert weights.keys() == KINDS.keys()
+        assert weights.keys() == KINDS.keys() - {"plain letters"}  # of the model without chat markers only
         assert sum(weights.values()) == 100
         counts = Counter(one.kind for one in written)
         for kind, weight in weights.items():

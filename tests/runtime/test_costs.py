@@ -1,6 +1,7 @@
 """The KV cache's rows and bytes, masks and kernels against configs, stock transformers and brute force."""
 
 import threading
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_other_ways_to_attend(family):
 
 
 def stock_ids(stock, ids, tokens, use_cache):
-    config = stock.generation_config
+    config = deepcopy(stock.generation_config)  # other tests share the model
     config.eos_token_id = None  # the experiment goes on past an end token
     with torch.no_grad():
         written = stock.generate(
