@@ -1,7 +1,6 @@
 """The KV cache's rows and bytes, masks and kernels against configs, stock transformers and brute force."""
 
 import threading
-from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -156,12 +155,19 @@ def test_other_ways_to_attend(family):
 
 
 def stock_ids(stock, ids, tokens, use_cache):
-    config = deepcopy(stock.generation_config)  # other tests share the model
-    config.eos_token_id = None  # the experiment goes on past an end token
-    with torch.no_grad():
-        written = stock.generate(
-            torch.tensor([ids]), do_sample=False, max_new_tokens=tokens, use_cache=use_cache, generation_config=config
-        )
+    config = stock.generation_config
+    ends, config.eos_token_id = config.eos_token_id, None  # the experiment goes on past an end token
+    try:
+        with torch.no_grad():
+            written = stock.generate(
+                torch.tensor([ids]),
+                do_sample=False,
+                max_new_tokens=tokens,
+                use_cache=use_cache,
+                generation_config=config,
+            )
+    finally:
+        config.eos_token_id = ends  # other tests share the model
     return written[0, len(ids) :].tolist()
 
 
