@@ -13,6 +13,7 @@ PLOTLY: Final = Path(plotly.__file__).resolve().parent / "package_data" / "plotl
 
 _SHARED_SCRIPTS: Final = (
     "tokenscope.js",
+    "elements.js",
     "long_run.js",
     "scales.js",
     "head_grid.js",

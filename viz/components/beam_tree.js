@@ -1,17 +1,8 @@
 // A tree of beams: a column a token, branches that never cross; one node is chosen, by mouse or by arrow keys.
 window.tokenscope.beamTree = (() => {
   const { tokenscope } = window;
-  const NAMESPACE = 'http://www.w3.org/2000/svg';
   const BOX = { column: 142, node: 118, line: 25, high: 20, left: 6, top: 22 };
   const SHORT = 9; // characters of a label
-
-  function add(parent, name, attributes, text) {
-    const node = document.createElementNS(NAMESPACE, name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    parent.append(node);
-    return node;
-  }
 
   const short = (label) => (label.length > SHORT ? `${label.slice(0, SHORT - 1)}…` : label);
   const number = (value) => value.toFixed(2).replace('-', '−');
@@ -42,24 +33,24 @@ window.tokenscope.beamTree = (() => {
       const [x2, y2] = [tree.x(node), tree.y(node) + BOX.high / 2];
       const middle = (x1 + x2) / 2;
       const kinds = [tree.best.has(node) ? 'ts-best' : '', tree.greedy.has(node) ? 'ts-greedy' : '', `ts-fate-${tree.fates[tree.fate[node]]}`];
-      add(svg, 'path', { d: `M${x1},${y1}C${middle},${y1} ${middle},${y2} ${x2},${y2}`, class: `ts-link ${kinds.join(' ')}` });
+      tokenscope.svg('path', { d: `M${x1},${y1}C${middle},${y1} ${middle},${y2} ${x2},${y2}`, class: `ts-link ${kinds.join(' ')}` }, svg);
     }
 
     function drawNode(node) {
       const kinds = [tree.best.has(node) ? 'ts-best' : '', tree.greedy.has(node) ? 'ts-greedy' : '', node === chosen ? 'ts-chosen' : ''];
-      const group = add(svg, 'g', { class: `ts-node ts-fate-${tree.fates[tree.fate[node]]} ${kinds.join(' ')}`, 'data-node': node });
+      const group = tokenscope.svg('g', { class: `ts-node ts-fate-${tree.fates[tree.fate[node]]} ${kinds.join(' ')}`, 'data-node': node }, svg);
       const [x, y] = [tree.x(node), tree.y(node)];
-      add(group, 'rect', { x, y, width: BOX.node, height: BOX.high, rx: 4 });
-      if (tree.greedy.has(node)) add(group, 'rect', { x: x + 2, y: y + BOX.high - 3, width: BOX.node - 4, height: 2, class: 'ts-greedy-mark' });
-      add(group, 'text', { x: x + 6, y: y + 14, class: 'ts-node-name' }, short(tree.labels[node]));
-      add(group, 'text', { x: x + BOX.node - 6, y: y + 14, class: 'ts-node-number' }, number(tree.own[node]));
+      tokenscope.svg('rect', { x, y, width: BOX.node, height: BOX.high, rx: 4 }, group);
+      if (tree.greedy.has(node)) tokenscope.svg('rect', { x: x + 2, y: y + BOX.high - 3, width: BOX.node - 4, height: 2, class: 'ts-greedy-mark' }, group);
+      tokenscope.svg('text', { x: x + 6, y: y + 14, class: 'ts-node-name' }, group, short(tree.labels[node]));
+      tokenscope.svg('text', { x: x + BOX.node - 6, y: y + 14, class: 'ts-node-number' }, group, number(tree.own[node]));
     }
 
     function paint() {
       svg.replaceChildren();
       place();
       for (let step = 0; step <= Math.max(...tree.step); step += 1) {
-        add(svg, 'text', { x: BOX.left + step * BOX.column, y: 12, class: 'ts-column-name' }, `token ${step + 1}`);
+        tokenscope.svg('text', { x: BOX.left + step * BOX.column, y: 12, class: 'ts-column-name' }, svg, `token ${step + 1}`);
       }
       // What matters more is drawn over the rest.
       const weight = (node) => 2 * tree.best.has(node) + tree.greedy.has(node);

@@ -1,15 +1,6 @@
 // A block as a drawing: boxes in rows, the stream down the middle, residual connections as arcs at its left.
 window.tokenscope.blockDrawing = (() => {
-  const NAMESPACE = 'http://www.w3.org/2000/svg';
   const BOX = { wide: 216, lane: 176, gap: 24, arc: 20, title: 24, line: 15, foot: 7, between: 30, circle: 11, end: 34 };
-
-  function add(parent, name, attributes, text) {
-    const node = document.createElementNS(NAMESPACE, name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    parent.append(node);
-    return node;
-  }
 
   // Where each box stands: { x, top, bottom, wide }, and how large the whole is.
   function layout(nodes, room) {
@@ -52,30 +43,30 @@ window.tokenscope.blockDrawing = (() => {
     } else if (start.x === end.x) path += ` V${end.top - 5}`;
     else if (adds) path += ` V${(end.top + end.bottom) / 2 - shift} H${end.x + Math.sign(start.x - end.x) * (BOX.circle + 5)}`;
     else path += ` V${start.bottom + 9} H${end.x} V${end.top - 5}`;
-    add(svg, 'path', { d: path, class: residual ? 'ts-residual-line' : 'ts-flow-line', 'marker-end': `url(#${svg.dataset.arrow})` });
+    tokenscope.svg('path', { d: path, class: residual ? 'ts-residual-line' : 'ts-flow-line', 'marker-end': `url(#${svg.dataset.arrow})` }, svg);
   }
 
   function drawNode(svg, node, { x, top, bottom, wide }) {
-    const group = add(svg, 'g', { class: `ts-node ts-node-${node.kind}${node.opens ? ' ts-node-opens' : ''}` });
+    const group = tokenscope.svg('g', { class: `ts-node ts-node-${node.kind}${node.opens ? ' ts-node-opens' : ''}` }, svg);
     if (node.opens) group.dataset.tab = node.opens;
     if (node.kind === 'addition') {
       const y = (top + bottom) / 2;
-      add(group, 'circle', { cx: x, cy: y, r: BOX.circle });
-      add(group, 'path', { d: `M${x - 5} ${y} H${x + 5} M${x} ${y - 5} V${y + 5}`, class: 'ts-plus-sign' });
+      tokenscope.svg('circle', { cx: x, cy: y, r: BOX.circle }, group);
+      tokenscope.svg('path', { d: `M${x - 5} ${y} H${x + 5} M${x} ${y - 5} V${y + 5}`, class: 'ts-plus-sign' }, group);
       return;
     }
-    add(group, 'rect', { x: x - wide / 2, y: top, width: wide, height: bottom - top, rx: 6 });
+    tokenscope.svg('rect', { x: x - wide / 2, y: top, width: wide, height: bottom - top, rx: 6 }, group);
     [[node.title, node.differs], ...node.lines].forEach(([line, differs], index) => {
       const name = `${index ? 'ts-node-line' : 'ts-node-title'}${differs ? ' ts-differs' : ''}`;
-      const text = add(group, 'text', { x, y: top + 18 + BOX.line * index, class: name });
-      if (differs) add(text, 'tspan', { class: 'ts-unequal-mark' }, '≠ ');
-      add(text, 'tspan', {}, line);
+      const text = tokenscope.svg('text', { x, y: top + 18 + BOX.line * index, class: name }, group);
+      if (differs) tokenscope.svg('tspan', { class: 'ts-unequal-mark' }, text, '≠ ');
+      tokenscope.svg('tspan', {}, text, line);
     });
   }
 
   // host gets one <svg>. draw({ nodes, edges, result, told, width }, about): what `viz.block` makes.
   return function blockDrawing(host, arrow) {
-    const svg = add(host, 'svg', { role: 'img' });
+    const svg = tokenscope.svg('svg', { role: 'img' }, host);
     svg.dataset.arrow = arrow;
     let shown = null;
 
@@ -85,17 +76,17 @@ window.tokenscope.blockDrawing = (() => {
       svg.setAttribute('width', places.width);
       svg.setAttribute('height', places.height);
       svg.replaceChildren();
-      const marker = add(add(svg, 'defs', {}), 'marker', { id: arrow, viewBox: '0 0 8 8', refX: 5, refY: 4, markerWidth: 7, markerHeight: 7, markerUnits: 'userSpaceOnUse', orient: 'auto' });
-      add(marker, 'path', { d: 'M0 0 L8 4 L0 8 Z', class: 'ts-arrow-head' });
+      const marker = tokenscope.svg('marker', { id: arrow, viewBox: '0 0 8 8', refX: 5, refY: 4, markerWidth: 7, markerHeight: 7, markerUnits: 'userSpaceOnUse', orient: 'auto' }, tokenscope.svg('defs', {}, svg));
+      tokenscope.svg('path', { d: 'M0 0 L8 4 L0 8 Z', class: 'ts-arrow-head' }, marker);
       const { x } = places.ends.top;
-      add(svg, 'text', { x, y: 12, class: 'ts-node-end' }, `the stream enters, ${shown.width.toLocaleString('en-US')} numbers a token`);
+      tokenscope.svg('text', { x, y: 12, class: 'ts-node-end' }, svg, `the stream enters, ${shown.width.toLocaleString('en-US')} numbers a token`);
       for (const edge of shown.edges) drawEdge(svg, edge, shown.nodes, places);
       if (shown.result !== null && shown.result >= 0) {
         const last = places.places.get(shown.result);
-        add(svg, 'path', { d: `M${last.x} ${last.bottom} V${places.ends.bottom - 5}`, class: 'ts-flow-line', 'marker-end': `url(#${arrow})` });
+        tokenscope.svg('path', { d: `M${last.x} ${last.bottom} V${places.ends.bottom - 5}`, class: 'ts-flow-line', 'marker-end': `url(#${arrow})` }, svg);
       }
       shown.nodes.forEach((node, index) => drawNode(svg, node, places.places.get(index)));
-      add(svg, 'text', { x, y: places.ends.bottom + 13, class: 'ts-node-end' }, 'the stream leaves');
+      tokenscope.svg('text', { x, y: places.ends.bottom + 13, class: 'ts-node-end' }, svg, 'the stream leaves');
       host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
     }
 

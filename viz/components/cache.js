@@ -10,12 +10,7 @@ let result = null;
 const named = (position) => `“${payload.labels[position - payload.start]}” (${position})`;
 const few = (count, one, many) => `${tokenscope.whole(count)} ${count === 1 ? one : many}`;
 
-function cell(name, text, className = '') {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
+const cell = (name, text, className = '') => tokenscope.make(name, className, null, text);
 
 // --- what each pass computes ---------------------------------------------------------------------------------------------
 const grid = tokenscope.tokenGrid(at('.ts-cache-grid'), {

@@ -1,5 +1,6 @@
 // Heads side by side: a card a pinned map, the difference of two, the nearest heads and the map of all.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const cards = element.querySelector('.ts-cards');
 const [method, scope] = element.querySelectorAll('.ts-set select');
 const two = element.querySelector('.ts-versus');
@@ -12,14 +13,6 @@ let payload = null;
 
 const named = (labels, start, index) => `“${labels[index]}” (${start + index})`;
 const weightText = (value) => (Number.isNaN(value) ? 'masked: it cannot look there' : `weight ${value.toFixed(6)}`);
-
-function make(name, className, parent) {
-  const node = document.createElement(name);
-  node.className = className;
-  parent.append(node);
-  if (name === 'button') node.type = 'button';
-  return node;
-}
 
 // --- cards -----------------------------------------------------------------------------------------------------------
 // contentOf() gives what the card shows when it is asked; index is its place among the pins, null for the selected head.

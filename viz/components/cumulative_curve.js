@@ -1,16 +1,7 @@
 // Cumulative probability against rank: tokens from the most probable on, what top-p keeps filled, its line across.
 window.tokenscope.cumulativeCurve = (() => {
   const { tokenscope } = window;
-  const NAMESPACE = 'http://www.w3.org/2000/svg';
   const BOX = { height: 236, left: 34, right: 12, top: 14, foot: 34 };
-
-  function add(parent, name, attributes, text) {
-    const node = document.createElementNS(NAMESPACE, name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    parent.append(node);
-    return node;
-  }
 
   // Where the right edge of a rank's bar stands, 0 to 1; rank 0 is the left end.
   const EDGES = {
@@ -45,11 +36,11 @@ window.tokenscope.cumulativeCurve = (() => {
       ranks.forEach((rank, index) => {
         const left = across(index ? ranks[index - 1] : 0);
         const bar = { x: left, y: up(together[index]), width: Math.max(0.5, across(rank) - left), height: bottom - up(together[index]) };
-        add(svg, 'rect', { ...bar, class: rank <= nucleus ? 'ts-kept' : 'ts-left-out', 'data-index': index });
+        tokenscope.svg('rect', { ...bar, class: rank <= nucleus ? 'ts-kept' : 'ts-left-out', 'data-index': index }, svg);
       });
       for (const value of [0, 0.25, 0.5, 0.75, 1]) {
-        add(svg, 'line', { x1: BOX.left, x2: width - BOX.right, y1: up(value), y2: up(value), class: 'ts-tick' });
-        add(svg, 'text', { x: BOX.left - 6, y: up(value) + 4, class: 'ts-up' }, String(value));
+        tokenscope.svg('line', { x1: BOX.left, x2: width - BOX.right, y1: up(value), y2: up(value), class: 'ts-tick' }, svg);
+        tokenscope.svg('text', { x: BOX.left - 6, y: up(value) + 4, class: 'ts-up' }, svg, String(value));
       }
       let free = 0; // the first place where the next tick's name does not run into the one before
       for (const rank of ticks(axis, count)) {
@@ -57,15 +48,15 @@ window.tokenscope.cumulativeCurve = (() => {
         const half = 3.5 * String(rank).length + 3;
         if (x - half < free || x + half > width) continue;
         free = x + half;
-        add(svg, 'text', { x, y: bottom + 14, class: 'ts-across' }, tokenscope.whole(rank));
+        tokenscope.svg('text', { x, y: bottom + 14, class: 'ts-across' }, svg, tokenscope.whole(rank));
       }
-      add(svg, 'text', { x: (BOX.left + width - BOX.right) / 2, y: BOX.height - 4, class: 'ts-across' }, 'tokens, the most probable first');
+      tokenscope.svg('text', { x: (BOX.left + width - BOX.right) / 2, y: BOX.height - 4, class: 'ts-across' }, svg, 'tokens, the most probable first');
       if (share === 1) return;
-      add(svg, 'line', { x1: BOX.left, x2: width - BOX.right, y1: up(share), y2: up(share), class: 'ts-top-p' });
-      const name = (x, y, anchor, text) => add(svg, 'text', { x, y, 'text-anchor': anchor, class: 'ts-top-p-name' }, text);
+      tokenscope.svg('line', { x1: BOX.left, x2: width - BOX.right, y1: up(share), y2: up(share), class: 'ts-top-p' }, svg);
+      const name = (x, y, anchor, text) => tokenscope.svg('text', { x, y, 'text-anchor': anchor, class: 'ts-top-p-name' }, svg, text);
       name(width - BOX.right - 2, up(share) + (share > 0.9 ? 14 : -5), 'end', `top-p ${share}`);
       const edge = across(nucleus);
-      add(svg, 'line', { x1: edge, x2: edge, y1: BOX.top, y2: bottom, class: 'ts-top-p' });
+      tokenscope.svg('line', { x1: edge, x2: edge, y1: BOX.top, y2: bottom, class: 'ts-top-p' }, svg);
       const over = edge < width - 130;
       name(over ? edge + 5 : edge - 5, bottom - 8, over ? 'start' : 'end', `${tokenscope.whole(nucleus)} kept`);
     }

@@ -1,6 +1,6 @@
 // The map of all heads: a mark each, coloured by layer or shaped and coloured by label; a mark is a button.
 window.tokenscope.headMap = (svg, key) => {
-  const SPACE = 'http://www.w3.org/2000/svg';
+  const { tokenscope } = window;
   const BOX = { width: 640, height: 380, edge: 18 };
   const SIZE = 6.5;
   // One outline a label, so that colour is never all that tells them apart.
@@ -11,14 +11,8 @@ window.tokenscope.headMap = (svg, key) => {
   ];
   let shown = null;
 
-  function node(name, attributes) {
-    const made = document.createElementNS(SPACE, name);
-    for (const [key_, value] of Object.entries(attributes)) made.setAttribute(key_, value);
-    return made;
-  }
-
   function styleOf(index, by) {
-    const { colours, theme, mix } = window.tokenscope;
+    const { colours, theme, mix } = tokenscope;
     if (by === 'label') {
       const label = shown.label[index];
       const names = colours.categories[theme()];
@@ -52,7 +46,7 @@ window.tokenscope.headMap = (svg, key) => {
     const [x, y] = place(index);
     const { fill, shape } = styleOf(index, by);
     const chosen = layer === selected[0] && head === selected[1];
-    const mark = node('path', {
+    const mark = tokenscope.svg('path', {
       d: shape, fill, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${chosen ? 1.4 * SIZE : SIZE})`, role: 'button',
       'data-layer': layer, 'data-head': head, tabindex: chosen ? 0 : -1, 'aria-label': describe(index).join(', '),
     });
@@ -70,22 +64,22 @@ window.tokenscope.headMap = (svg, key) => {
     if (by === 'layer') {
       const ramp = document.createElement('span');
       ramp.className = 'ts-ramp';
-      ramp.style.backgroundImage = window.tokenscope.gradient('sequential');
+      ramp.style.backgroundImage = tokenscope.gradient('sequential');
       key.replaceChildren(entry('layer 0', ''), ramp, entry(String(shown.layers - 1), ''));
       return;
     }
     const counts = new Map();
     for (const label of shown.label) counts.set(label, (counts.get(label) || 0) + 1);
     key.replaceChildren(...[...counts.keys()].filter((label) => label >= 0).sort((a, b) => a - b).map((label) => {
-      const swatch = node('svg', { viewBox: '-1.4 -1.4 2.8 2.8', width: 13, height: 13, 'aria-hidden': true });
+      const swatch = tokenscope.svg('svg', { viewBox: '-1.4 -1.4 2.8 2.8', width: 13, height: 13, 'aria-hidden': true });
       const { fill, shape } = styleOf(shown.label.indexOf(label), 'label');
-      swatch.append(node('path', { d: shape, fill }));
+      swatch.append(tokenscope.svg('path', { d: shape, fill }));
       return entry(swatch, `${shown.names[label]} (${counts.get(label)})`);
     }));
   }
 
   function draw(alike, by, selected, pinned) {
-    const { decode } = window.tokenscope;
+    const { decode } = tokenscope;
     const heads = decode(alike.heads);
     shown = {
       heads, label: decode(alike.label), groups: decode(alike.key_value), names: alike.label_names,
@@ -104,7 +98,7 @@ window.tokenscope.headMap = (svg, key) => {
 
   function open(target) {
     const mark = target.closest?.('path');
-    if (mark) window.tokenscope.act('head', { layer: Number(mark.dataset.layer), head: Number(mark.dataset.head) });
+    if (mark) tokenscope.act('head', { layer: Number(mark.dataset.layer), head: Number(mark.dataset.head) });
   }
 
   // Up and Down walk from head to head by layer, since Left and Right step everywhere on the page.
@@ -123,9 +117,9 @@ window.tokenscope.headMap = (svg, key) => {
   svg.addEventListener('click', (event) => open(event.target));
   svg.addEventListener('mousemove', (event) => {
     const mark = event.target.closest('path');
-    if (!mark) window.tokenscope.hideTip();
-    else window.tokenscope.showTip(event.clientX, event.clientY, mark.getAttribute('aria-label').split(', '));
+    if (!mark) tokenscope.hideTip();
+    else tokenscope.showTip(event.clientX, event.clientY, mark.getAttribute('aria-label').split(', '));
   });
-  svg.addEventListener('mouseleave', window.tokenscope.hideTip);
+  svg.addEventListener('mouseleave', tokenscope.hideTip);
   return { draw };
 };

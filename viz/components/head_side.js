@@ -1,18 +1,12 @@
 // What stands beside the large head: the choice of layer and head, its facts and switch, the selected row as a list.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const keys = element.querySelector('.ts-keys');
 const inputs = { layer: element.querySelector('#attention-layer'), head: element.querySelector('#attention-head') };
 const off = element.querySelector('.ts-switch');
 const by = element.querySelector('.ts-by');
 const LISTED = 8;
 let payload = null;
-
-function make(name, className) {
-  const node = document.createElement(name);
-  node.className = className;
-  if (name === 'button') node.type = 'button';
-  return node;
-}
 
 function makeKey() {
   const line = make('div', 'ts-key-line');

@@ -1,5 +1,6 @@
 // The logit lens: the grid of all rows and tokens, the selected cell in full, and tokens followed through the rows.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const choices = { colour: find('.ts-colour'), middle: find('.ts-midpoints'), window: find('.ts-window'), reading: find('.ts-reading') };
 const rows = find('.ts-lens-rows');
@@ -51,12 +52,6 @@ function drawLegend() {
 }
 
 // --- the selected cell -------------------------------------------------------------------------------------------------
-function make(name, className, parent) {
-  const node = document.createElement(name);
-  node.className = className;
-  parent.append(node);
-  return node;
-}
 
 function makeRow(name) {
   const row = document.createElement(name);

@@ -1,7 +1,6 @@
 // Tokens followed through the rows of the lens: two charts of lines, their probability and their rank.
 window.tokenscope.lensCurves = (() => {
   const { tokenscope } = window;
-  const SVG = 'http://www.w3.org/2000/svg';
   const BOX = { height: 168, left: 46, right: 12, top: 10, bottom: 24 };
   // A line has a colour, a dash and a mark of its own: none of them has to be told apart by colour alone.
   const DASHES = ['', '7 3', '2 3', '9 3 2 3', '4 4', '1 2', '12 4'];
@@ -11,18 +10,11 @@ window.tokenscope.lensCurves = (() => {
   ];
   const colourOf = (index) => tokenscope.colours.categories[tokenscope.theme()][index];
 
-  function make(name, attributes, parent) {
-    const node = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    parent?.append(node);
-    return node;
-  }
-
   /** A sample of a curve's line, for the name beside it. */
   function sample(index) {
-    const svg = make('svg', { width: 30, height: 12, 'aria-hidden': 'true', class: 'ts-line-sample' });
-    make('path', { d: 'M1 6H29', stroke: colourOf(index), 'stroke-width': 2, 'stroke-dasharray': DASHES[index] }, svg);
-    make('path', { d: MARKS[index], fill: colourOf(index), transform: 'translate(15 6)' }, svg);
+    const svg = tokenscope.svg('svg', { width: 30, height: 12, 'aria-hidden': 'true', class: 'ts-line-sample' });
+    tokenscope.svg('path', { d: 'M1 6H29', stroke: colourOf(index), 'stroke-width': 2, 'stroke-dasharray': DASHES[index] }, svg);
+    tokenscope.svg('path', { d: MARKS[index], fill: colourOf(index), transform: 'translate(15 6)' }, svg);
     return svg;
   }
 
@@ -51,28 +43,28 @@ window.tokenscope.lensCurves = (() => {
     function drawAxes(svg, names) {
       const text = { fill: names.quiet, 'font-size': 11, class: 'ts-curve-text' };
       for (const [value, label] of axis.ticks(shown.vocabulary)) {
-        make('path', { d: `M${BOX.left} ${y(value)}H${width - BOX.right}`, stroke: names.line }, svg);
-        make('text', { ...text, x: BOX.left - 6, y: y(value) + 4, 'text-anchor': 'end' }, svg).textContent = label;
+        tokenscope.svg('path', { d: `M${BOX.left} ${y(value)}H${width - BOX.right}`, stroke: names.line }, svg);
+        tokenscope.svg('text', { ...text, x: BOX.left - 6, y: y(value) + 4, 'text-anchor': 'end' }, svg).textContent = label;
       }
       const streams = shown.readings.at(-1) / 2;
       const every = Math.ceil((streams * 26) / (width - BOX.left - BOX.right));
       shown.readings.forEach((reading, index) => {
         if (reading % 2 || (reading / 2) % every) return;
-        make('text', { ...text, x: x(index), y: BOX.height - 8, 'text-anchor': 'middle' }, svg).textContent = reading / 2;
+        tokenscope.svg('text', { ...text, x: x(index), y: BOX.height - 8, 'text-anchor': 'middle' }, svg).textContent = reading / 2;
       });
       const chosen = shown.readings.indexOf(shown.selected);
       if (chosen < 0) return;
       const line = { stroke: names.accent, 'stroke-width': 1.5, class: 'ts-curve-here' };
-      make('path', { ...line, d: `M${x(chosen)} ${BOX.top - 4}V${BOX.height - BOX.bottom + 4}` }, svg);
+      tokenscope.svg('path', { ...line, d: `M${x(chosen)} ${BOX.top - 4}V${BOX.height - BOX.bottom + 4}` }, svg);
     }
 
     function drawLine(svg, values, curve) {
       const points = shown.readings.map((_, index) => `${x(index).toFixed(1)} ${y(values[index]).toFixed(1)}`);
       const line = { fill: 'none', stroke: colourOf(curve), 'stroke-width': 2, 'stroke-dasharray': DASHES[curve] };
-      make('path', { ...line, d: `M${points.join('L')}`, class: 'ts-curve' }, svg);
+      tokenscope.svg('path', { ...line, d: `M${points.join('L')}`, class: 'ts-curve' }, svg);
       points.forEach((point, index) => {
         const size = shown.readings[index] % 2 ? 0.6 : 1; // the midpoints' marks are smaller
-        make('path', { d: MARKS[curve], fill: colourOf(curve), transform: `translate(${point}) scale(${size})` }, svg);
+        tokenscope.svg('path', { d: MARKS[curve], fill: colourOf(curve), transform: `translate(${point}) scale(${size})` }, svg);
       });
     }
 
@@ -81,7 +73,7 @@ window.tokenscope.lensCurves = (() => {
       if (!shown || !host.offsetParent) return; // hidden: the observer draws when it appears
       width = host.clientWidth;
       const names = tokenscope.colours.variables[tokenscope.theme()];
-      const svg = make('svg', { width, height: BOX.height, 'aria-hidden': 'true' });
+      const svg = tokenscope.svg('svg', { width, height: BOX.height, 'aria-hidden': 'true' });
       drawAxes(svg, names);
       for (let curve = shown.lines.length - 1; curve >= 0; curve -= 1) drawLine(svg, shown.lines[curve], curve);
       host.replaceChildren(svg);

@@ -1,16 +1,6 @@
 // What panels with a long question share: a button that asks it, one that cancels it, a meter, a line for its errors.
-// Also `make`, which nearly every panel builds its rows with.
 (() => {
   const { tokenscope } = window;
-
-  /** A new element of a class, inside its parent if there is one yet, with a text if one is given. */
-  tokenscope.make = function make(name, className, parent, text) {
-    const node = document.createElement(name);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text;
-    parent?.append(node);
-    return node;
-  };
 
   /**
    * Wires the buttons of a long question in `root`: .ts-cancel, .ts-meter, and `start`, which calls `ask`. An error of the answer is

@@ -3,7 +3,6 @@ const { tokenscope } = window;
 const at = (name) => element.querySelector(name);
 const wrong = at('.ts-masks-wrong');
 const reach = at('.ts-mask-reach');
-const SVG = 'http://www.w3.org/2000/svg';
 const [FAR, NEAR] = [0.34, 0.72]; // places on the scale
 const TITLES = { full: 'Full', sliding: 'Sliding window', strided: 'Strided' };
 const pictures = []; // the masks' boxes, each with its grid
@@ -12,12 +11,7 @@ let result = null;
 
 const named = (position) => `“${payload.labels[position - payload.start]}” (${position})`;
 
-function cell(name, text, className = '') {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
+const cell = (name, text, className = '') => tokenscope.make(name, className, null, text);
 
 // --- masks -----------------------------------------------------------------------------------------------------------------
 // What a query sees of a key: near, far (by the stride) or not at all (NaN).
@@ -96,35 +90,26 @@ function drawMasks() {
 }
 
 // --- shared heads ------------------------------------------------------------------------------------------------------------
-function drawn(name, attributes, parent, text = '') {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.textContent = text;
-  parent.append(node);
-  return node;
-}
-
 function drawHeads(way) {
   const { heads } = payload;
   const step = Math.max(7, Math.min(34, Math.floor(300 / heads)));
   const size = Math.min(22, step - 2);
-  const svg = document.createElementNS(SVG, 'svg');
   const [width, height] = [heads * step + 4, 104];
-  Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, role: 'img' }).forEach(([name, value]) => svg.setAttribute(name, value));
-  svg.setAttribute('aria-label', `${heads} query heads on ${way.shared} key/value heads`);
+  const about = `${heads} query heads on ${way.shared} key/value heads`;
+  const svg = tokenscope.svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': about });
   const share = heads / way.shared;
   const x = (head) => 2 + (head + 0.5) * step;
   const low = (group) => (x(group * share) + x((group + 1) * share - 1)) / 2;
   for (let head = 0; head < heads; head += 1) {
     const group = Math.floor(head / share);
     const side = group % 2 ? 'ts-odd' : 'ts-even';
-    drawn('path', { d: `M${x(head)} ${20 + size / 2}L${low(group)} ${80 - size / 2}`, class: `ts-head-line ${side}` }, svg);
-    drawn('rect', { x: x(head) - size / 2, y: 20 - size / 2, width: size, height: size, rx: size / 2, class: `ts-query-head ${side}` }, svg);
-    if (size >= 16) drawn('text', { x: x(head), y: 24, class: 'ts-head-name' }, svg, head);
+    tokenscope.svg('path', { d: `M${x(head)} ${20 + size / 2}L${low(group)} ${80 - size / 2}`, class: `ts-head-line ${side}` }, svg);
+    tokenscope.svg('rect', { x: x(head) - size / 2, y: 20 - size / 2, width: size, height: size, rx: size / 2, class: `ts-query-head ${side}` }, svg);
+    if (size >= 16) tokenscope.svg('text', { x: x(head), y: 24, class: 'ts-head-name' }, svg, head);
   }
   for (let group = 0; group < way.shared; group += 1) {
-    drawn('rect', { x: low(group) - size / 2, y: 80 - size / 2, width: size, height: size, rx: 3, class: `ts-kept-head ${group % 2 ? 'ts-odd' : 'ts-even'}` }, svg);
-    if (size >= 16) drawn('text', { x: low(group), y: 84, class: 'ts-head-name' }, svg, group);
+    tokenscope.svg('rect', { x: low(group) - size / 2, y: 80 - size / 2, width: size, height: size, rx: 3, class: `ts-kept-head ${group % 2 ? 'ts-odd' : 'ts-even'}` }, svg);
+    if (size >= 16) tokenscope.svg('text', { x: low(group), y: 84, class: 'ts-head-name' }, svg, group);
   }
   return svg;
 }

@@ -17,12 +17,7 @@ let hues = null;
 const colour = (kind) => tokenscope.colours.categories[tokenscope.theme()][KINDS[kind] ?? KINDS.other];
 const counted = (number) => (number >= 1e9 ? `${(number / 1e9).toPrecision(3)} B` : number >= 1e6 ? `${(number / 1e6).toPrecision(3)} M` : tokenscope.whole(number));
 
-function made(tag, name, text) {
-  const node = document.createElement(tag);
-  node.className = name;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
+const made = (tag, name, text) => tokenscope.make(tag, name, null, text);
 
 // A button that opens a tab, with a block selected where it is about one.
 function opener(tab, text, layer) {

@@ -1,22 +1,16 @@
 // The next-token chart: one real button a token, so that keyboard and screen readers reach every bar.
 const { tokenscope } = window;
+const { make } = tokenscope;
 const title = element.querySelector('.ts-title');
 const list = element.querySelector('.ts-bars');
 const foot = element.querySelector('.ts-foot');
 let position = null;
-
-function make(name, className) {
-  const node = document.createElement(name);
-  node.className = className;
-  return node;
-}
 
 function makeRow(name) {
   const row = make(name, 'ts-bar');
   const track = make('span', 'ts-track');
   track.append(make('span', 'ts-raw'), make('span', 'ts-final'), make('span', 'ts-was'));
   row.append(make('code', 'ts-label'), track, make('span', 'ts-note'), make('span', 'ts-number'));
-  if (name === 'button') row.type = 'button';
   return row;
 }
 

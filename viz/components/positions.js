@@ -1,7 +1,6 @@
 // Positions: dials that turn, the score against distance, vectors that are added, and two texts packed into one context.
 const { tokenscope } = window;
 const find = (selector) => element.querySelector(selector);
-const SPACE = 'http://www.w3.org/2000/svg';
 const MOST_DIALS = 32;
 const DIAL = 30; // radius of a dial
 const dials = find('.ts-dials');
@@ -14,13 +13,6 @@ const powers = (value) => (value === 0 ? '0' : value.toExponential(1).replace('e
 const tiny = (value) => (Math.abs(value) >= 0.01 || value === 0 ? value.toFixed(3) : powers(Math.abs(value)));
 const wave = (frequency) => (frequency === 0 ? 'never' : `${tokenscope.whole(2 * Math.PI / Math.abs(frequency))} tokens`);
 
-function svgNode(name, attributes, parent) {
-  const made = document.createElementNS(SPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  parent.append(made);
-  return made;
-}
-
 function cell(row, text, name = 'td') {
   const made = document.createElement(name);
   made.textContent = text;
@@ -32,11 +24,11 @@ function cell(row, text, name = 'td') {
 function makeDial() {
   const dial = document.createElement('div');
   dial.className = 'ts-dial';
-  const svg = svgNode('svg', { viewBox: '-36 -36 72 72', width: 72, height: 72, 'aria-hidden': 'true' }, dial);
-  svgNode('circle', { r: DIAL, class: 'ts-dial-rim' }, svg);
+  const svg = tokenscope.svg('svg', { viewBox: '-36 -36 72 72', width: 72, height: 72, 'aria-hidden': 'true' }, dial);
+  tokenscope.svg('circle', { r: DIAL, class: 'ts-dial-rim' }, svg);
   for (const name of ['ts-of-query', 'ts-of-key']) {
-    svgNode('line', { x1: 0, y1: 0, class: `ts-arrow ${name}` }, svg);
-    svgNode('circle', { r: 3, class: `ts-tip-dot ${name}` }, svg);
+    tokenscope.svg('line', { x1: 0, y1: 0, class: `ts-arrow ${name}` }, svg);
+    tokenscope.svg('circle', { r: 3, class: `ts-tip-dot ${name}` }, svg);
   }
   for (const name of ['ts-dial-wave', 'ts-dial-part']) {
     const line = document.createElement('span');
@@ -87,22 +79,22 @@ function drawCurve(host, lines, marked, xName, yName) {
   const x = (index) => left + ((width - left - 10) * index) / Math.max(1, count - 1);
   const y = (value) => 10 + ((height - bottom - 10) * (high + room - value)) / (high - low + 2 * room);
   host.replaceChildren();
-  const svg = svgNode('svg', { width, height }, host);
+  const svg = tokenscope.svg('svg', { width, height }, host);
   for (const value of [...new Set([low, 0, high])]) {
-    svgNode('line', { x1: left, x2: width - 10, y1: y(value), y2: y(value), class: value ? 'ts-tick' : 'ts-zero' }, svg);
-    svgNode('text', { x: left - 6, y: y(value) + 4, class: 'ts-y-name' }, svg).textContent = signed(value, 2);
+    tokenscope.svg('line', { x1: left, x2: width - 10, y1: y(value), y2: y(value), class: value ? 'ts-tick' : 'ts-zero' }, svg);
+    tokenscope.svg('text', { x: left - 6, y: y(value) + 4, class: 'ts-y-name' }, svg).textContent = signed(value, 2);
   }
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
     const index = Math.round(share * (count - 1));
-    svgNode('text', { x: x(index), y: height - bottom + 16, class: share === 1 ? 'ts-axis-end' : 'ts-x-name' }, svg).textContent = index;
+    tokenscope.svg('text', { x: x(index), y: height - bottom + 16, class: share === 1 ? 'ts-axis-end' : 'ts-x-name' }, svg).textContent = index;
   }
-  svgNode('text', { x: width - 10, y: height - 4, class: 'ts-axis-end' }, svg).textContent = xName;
-  svgNode('text', { x: left, y: height - 4, class: 'ts-axis-start' }, svg).textContent = yName;
+  tokenscope.svg('text', { x: width - 10, y: height - 4, class: 'ts-axis-end' }, svg).textContent = xName;
+  tokenscope.svg('text', { x: left, y: height - 4, class: 'ts-axis-start' }, svg).textContent = yName;
   for (const { values, className, colour } of lines) {
-    const line = svgNode('polyline', { points: Array.from(values, (value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' '), class: className }, svg);
+    const line = tokenscope.svg('polyline', { points: Array.from(values, (value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' '), class: className }, svg);
     if (colour) line.style.stroke = colour;
   }
-  if (marked !== null) svgNode('circle', { cx: x(marked), cy: y(lines.at(-1).values[marked]), r: 5, class: 'ts-marked' }, svg);
+  if (marked !== null) tokenscope.svg('circle', { cx: x(marked), cy: y(lines.at(-1).values[marked]), r: 5, class: 'ts-marked' }, svg);
 }
 
 function drawScores(distance) {

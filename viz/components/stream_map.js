@@ -2,19 +2,11 @@
 // streams; the way of the cursor's token through all of them is drawn faintly. A mark is a button.
 window.tokenscope.streamMap = (() => {
   const { tokenscope } = window;
-  const SPACE = 'http://www.w3.org/2000/svg';
   const EDGE = { x: 60, y: 26 }; // room for labels
   const CHARACTER = { width: 6.8, height: 13 };
   const MOST_CHARACTERS = 10;
   const MOST_LABELS = 150; // to find room for more takes longer than a step
   const MARK = 5;
-
-  function node(name, className, parent) {
-    const made = document.createElementNS(SPACE, name);
-    made.setAttribute('class', className);
-    parent.append(made);
-    return made;
-  }
 
   const shorten = (text) => (text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS - 1)}…`);
   const overlap = (one, other) => one.x < other.x + other.width && other.x < one.x + one.width &&
@@ -26,13 +18,11 @@ window.tokenscope.streamMap = (() => {
     about = 'tokens on the map; up and down walk from token to token, Enter puts the cursor there',
     describe = (position, label, stream) => [`“${label}” (${position})`, `in stream ${stream}`],
   }) {
-    const svg = node('svg', 'ts-map-picture', host);
-    svg.setAttribute('role', 'group');
-    svg.setAttribute('aria-label', about);
-    const lines = node('g', 'ts-map-lines', svg);
-    const way = node('polyline', 'ts-map-way', svg);
-    const stops = node('g', 'ts-map-stops', svg);
-    const marks = node('g', 'ts-map-marks', svg);
+    const svg = tokenscope.svg('svg', { class: 'ts-map-picture', role: 'group', 'aria-label': about }, host);
+    const lines = tokenscope.svg('g', { class: 'ts-map-lines' }, svg);
+    const way = tokenscope.svg('polyline', { class: 'ts-map-way' }, svg);
+    const stops = tokenscope.svg('g', { class: 'ts-map-stops' }, svg);
+    const marks = tokenscope.svg('g', { class: 'ts-map-marks' }, svg);
     let map = null; // { points, streams, labels, start, cursor, edges }
     let stream = 0;
     let scheduled = false;
@@ -56,10 +46,9 @@ window.tokenscope.streamMap = (() => {
     function fitMarks() {
       while (marks.children.length > map.labels.length) marks.lastChild.remove();
       while (marks.children.length < map.labels.length) {
-        const mark = node('g', '', marks);
-        mark.setAttribute('role', 'button');
-        node('circle', '', mark).setAttribute('r', MARK);
-        node('text', '', mark);
+        const mark = tokenscope.svg('g', { role: 'button' }, marks);
+        tokenscope.svg('circle', { r: MARK }, mark);
+        tokenscope.svg('text', {}, mark);
       }
     }
 
@@ -109,22 +98,16 @@ window.tokenscope.streamMap = (() => {
       stops.replaceChildren();
       if (map.streams < 2) return; // a single picture has no way
       places.forEach(([x, y], at) => {
-        const stop = node('circle', 'ts-map-stop', stops);
-        stop.setAttribute('cx', x);
-        stop.setAttribute('cy', y);
-        stop.setAttribute('r', 2);
+        tokenscope.svg('circle', { cx: x, cy: y, r: 2, class: 'ts-map-stop' }, stops);
         if (at !== 0 && at !== map.streams - 1) return;
-        const text = node('text', 'ts-map-end', stops);
-        text.setAttribute('x', x);
-        text.setAttribute('y', y - 7);
-        text.textContent = at;
+        tokenscope.svg('text', { x, y: y - 7, class: 'ts-map-end' }, stops, at);
       });
     }
 
     function drawLines(place) {
       const [x, y] = place(0, 0);
       const ends = [[x, 0, x, box.height], [0, y, box.width, y]];
-      while (lines.children.length < 2) node('line', '', lines);
+      while (lines.children.length < 2) tokenscope.svg('line', {}, lines);
       ends.forEach((values, index) => ['x1', 'y1', 'x2', 'y2'].forEach((name, at) => {
         lines.children[index].setAttribute(name, values[at]);
       }));

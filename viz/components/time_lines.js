@@ -1,21 +1,13 @@
 // Lines of seconds over positions, one a run: a dot for each token as measured, a line through running medians.
 window.tokenscope.timeLines = (() => {
   const { tokenscope } = window;
-  const SVG = 'http://www.w3.org/2000/svg';
   const BOX = { height: 260, left: 58, right: 14, top: 12, bottom: 40 };
   const DASHES = ['', '7 3'];
   const colourOf = (run) => tokenscope.colours.variables[tokenscope.theme()][['amount', 'accent'][run]];
 
-  function make(name, attributes, parent) {
-    const node = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    parent?.append(node);
-    return node;
-  }
-
   function sample(run) {
-    const svg = make('svg', { width: 30, height: 12, 'aria-hidden': 'true', class: 'ts-line-sample' });
-    make('path', { d: 'M1 6H29', stroke: colourOf(run), 'stroke-width': 2.5, 'stroke-dasharray': DASHES[run] }, svg);
+    const svg = tokenscope.svg('svg', { width: 30, height: 12, 'aria-hidden': 'true', class: 'ts-line-sample' });
+    tokenscope.svg('path', { d: 'M1 6H29', stroke: colourOf(run), 'stroke-width': 2.5, 'stroke-dasharray': DASHES[run] }, svg);
     return svg;
   }
 
@@ -41,28 +33,28 @@ window.tokenscope.timeLines = (() => {
       const text = { fill: colours.quiet, 'font-size': 11, class: 'ts-curve-text' };
       const up = stepOf(top, 5);
       for (let value = 0; value <= top * 1.001; value += up) {
-        make('path', { d: `M${BOX.left} ${y(value)}H${width - BOX.right}`, stroke: colours.line }, svg);
-        make('text', { ...text, x: BOX.left - 6, y: y(value) + 4, 'text-anchor': 'end' }, svg).textContent = value ? written(value) : '0';
+        tokenscope.svg('path', { d: `M${BOX.left} ${y(value)}H${width - BOX.right}`, stroke: colours.line }, svg);
+        tokenscope.svg('text', { ...text, x: BOX.left - 6, y: y(value) + 4, 'text-anchor': 'end' }, svg).textContent = value ? written(value) : '0';
       }
       const across = stepOf(Math.max(1, shown.total), Math.max(2, Math.floor((width - BOX.left) / 70)));
       for (let position = Math.ceil(shown.start / across) * across; position < shown.start + shown.total; position += across) {
         const place = { x: x(position - shown.start), y: BOX.height - BOX.bottom + 16, 'text-anchor': 'middle' };
-        make('text', { ...text, ...place }, svg).textContent = position;
+        tokenscope.svg('text', { ...text, ...place }, svg).textContent = position;
       }
       const middle = { x: (BOX.left + width - BOX.right) / 2, y: BOX.height - 6, 'text-anchor': 'middle' };
-      make('text', { ...text, ...middle }, svg).textContent = 'position of the new token; up: wall time of each';
+      tokenscope.svg('text', { ...text, ...middle }, svg).textContent = 'position of the new token; up: wall time of each';
     }
 
     function drawRun(svg, run) {
       const colour = colourOf(run);
       for (let token = 0; token < shown.done; token += 1) {
         const dot = { cx: x(token).toFixed(1), cy: y(of(shown.seconds, run, token)).toFixed(1), r: 2, fill: colour, opacity: 0.5 };
-        make('circle', dot, svg);
+        tokenscope.svg('circle', dot, svg);
       }
       const points = [];
       for (let token = 1; token < shown.done; token += 1) points.push(`${x(token).toFixed(1)} ${y(of(shown.lines, run, token)).toFixed(1)}`);
       if (!points.length) return;
-      make('path', { d: `M${points.join('L')}`, fill: 'none', stroke: colour, 'stroke-width': 2.5, 'stroke-dasharray': DASHES[run], class: 'ts-time-line' }, svg);
+      tokenscope.svg('path', { d: `M${points.join('L')}`, fill: 'none', stroke: colour, 'stroke-width': 2.5, 'stroke-dasharray': DASHES[run], class: 'ts-time-line' }, svg);
     }
 
     // Single tokens that something else held up must not press the lines to the floor: such dots stand at the rim.
@@ -76,7 +68,7 @@ window.tokenscope.timeLines = (() => {
       if (!shown || !host.offsetParent) return; // hidden: the observer draws when it appears
       width = host.clientWidth;
       scale();
-      const svg = make('svg', { width, height: BOX.height, 'aria-hidden': 'true' });
+      const svg = tokenscope.svg('svg', { width, height: BOX.height, 'aria-hidden': 'true' });
       drawAxes(svg, tokenscope.colours.variables[tokenscope.theme()]);
       names.forEach((_, run) => drawRun(svg, run));
       host.replaceChildren(svg);

@@ -1,16 +1,7 @@
 // A waterfall: bars that each begin where the one before ended, the last ones standing on zero. Scrolls when narrow.
 window.tokenscope.waterfall = (() => {
   const { tokenscope } = window;
-  const NAMESPACE = 'http://www.w3.org/2000/svg';
   const BOX = { height: 250, left: 44, right: 6, top: 30, foot: 22, least: 12, label: 30, number: 42 };
-
-  function add(parent, name, attributes, text) {
-    const node = document.createElementNS(NAMESPACE, name);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    parent.append(node);
-    return node;
-  }
 
   // Round numbers for about four lines between two values.
   function ticks(low, high) {
@@ -32,11 +23,11 @@ window.tokenscope.waterfall = (() => {
     function drawLines(scale, low, high, width) {
       for (const value of ticks(low, high)) {
         const y = scale(value);
-        add(svg, 'line', { x1: BOX.left, x2: width - BOX.right, y1: y, y2: y, class: value === 0 ? 'ts-zero' : 'ts-tick' });
+        tokenscope.svg('line', { x1: BOX.left, x2: width - BOX.right, y1: y, y2: y, class: value === 0 ? 'ts-zero' : 'ts-tick' }, svg);
         const text = String(Number(value.toPrecision(6))).replace('-', '−');
-        add(svg, 'text', { x: BOX.left - 6, y: y + 4, class: 'ts-tick-name' }, text);
+        tokenscope.svg('text', { x: BOX.left - 6, y: y + 4, class: 'ts-tick-name' }, svg, text);
       }
-      add(svg, 'text', { x: 2, y: 11, class: 'ts-axis-name' }, 'logits');
+      tokenscope.svg('text', { x: 2, y: 11, class: 'ts-axis-name' }, svg, 'logits');
     }
 
     function drawStep(step, index, scale, wide) {
@@ -44,18 +35,18 @@ window.tokenscope.waterfall = (() => {
       const [top, bottom] = [scale(Math.max(step.from, step.to)), scale(Math.min(step.from, step.to))];
       const sign = step.to >= step.from ? 'ts-plus' : 'ts-minus';
       const gap = Math.min(5, wide * 0.14);
-      const group = add(svg, 'g', { class: `ts-step${step.open ? ' ts-opens' : ''}`, 'data-step': index });
-      add(group, 'rect', { x, y: 0, width: wide, height: BOX.height, class: 'ts-step-area' });
+      const group = tokenscope.svg('g', { class: `ts-step${step.open ? ' ts-opens' : ''}`, 'data-step': index }, svg);
+      tokenscope.svg('rect', { x, y: 0, width: wide, height: BOX.height, class: 'ts-step-area' }, group);
       const box = { x: x + gap, y: top, width: wide - 2 * gap, height: Math.max(1, bottom - top) };
-      add(group, 'rect', { ...box, class: step.kind === 'sum' ? 'ts-sum-bar' : sign });
-      if (wide >= BOX.number) add(group, 'text', { x: x + wide / 2, y: top - 5, class: 'ts-step-value' }, step.value);
+      tokenscope.svg('rect', { ...box, class: step.kind === 'sum' ? 'ts-sum-bar' : sign }, group);
+      if (wide >= BOX.number) tokenscope.svg('text', { x: x + wide / 2, y: top - 5, class: 'ts-step-value' }, group, step.value);
       if (index < steps.length - 1) {
         const y = scale(step.to);
-        add(svg, 'line', { x1: x + wide - gap, x2: x + wide + gap, y1: y, y2: y, class: 'ts-join' });
+        tokenscope.svg('line', { x1: x + wide - gap, x2: x + wide + gap, y1: y, y2: y, class: 'ts-join' }, svg);
       }
       const [every, left] = [Math.ceil(BOX.label / wide), steps.length - 1 - index];
       if (!left || (index % every === 0 && left >= every)) {
-        add(group, 'text', { x: x + wide / 2, y: BOX.height - 6, class: 'ts-step-name' }, step.short);
+        tokenscope.svg('text', { x: x + wide / 2, y: BOX.height - 6, class: 'ts-step-name' }, group, step.short);
       }
     }
 
