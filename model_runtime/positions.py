@@ -158,20 +158,10 @@ def rotary_head(
         turned = torch.stack([recording.queries(layer, head)[pair[0]], keys[shared, pair[1]]]).float()
         places = torch.tensor(pair, device=turned.device)
         plain = rotation.turned(turned, places, back=True)
-        table = rotation.table(torch.arange(max(reach, 2), device=turned.device))
-        frequency = (table[1] / table[0]).angle()
-        order = (-frequency.abs()).argsort(stable=True)
-        dimensions = rotation.pairs().to(turned.device)[order]
-        query, key = torch.complex(*plain[:, dimensions].unbind(-1))  # [pair] each
-        # The query stands at the end of the reach, and the key 0, 1, 2 ... before it.
-        both = (query * table[reach - 1, order])[None] * (key * table[:reach, order].flip(0)).conj()
-        parts = both.real.T * formula.scaling  # [pair, distance]
-        flat = torch.ones(len(plain[0]), dtype=torch.bool, device=turned.device)
-        flat[dimensions.flatten()] = False
-        rest = float((plain[0] * plain[1])[flat].sum() * formula.scaling)
+        dials = _dials(rotation, plain, reach, formula.scaling)
         shifts = [move for move in MOVES if pair[0] + move < positions.scheme.context]
         moved = [_score(rotation, plain, places + move) * formula.scaling for move in shifts]
-    scores = parts.sum(0) + rest
+    scores = dials.parts.sum(0) + dials.rest
     return RotaryHead(
         layer=layer,
         head=head,
@@ -179,21 +169,55 @@ def rotary_head(
         position=pair[0],
         key_position=pair[1],
         layout=rotation.layout,
-        pairs=dimensions.cpu().numpy(),
-        frequency=frequency[order].cpu().numpy(),
-        length=float(table[0].abs().mean()),
+        pairs=dials.dimensions.cpu().numpy(),
+        frequency=dials.frequency.cpu().numpy(),
+        length=dials.length,
         query=plain[0].cpu().numpy(),
         key=plain[1].cpu().numpy(),
         query_turned=turned[0].cpu().numpy(),
         key_turned=turned[1].cpu().numpy(),
         scores=scores.cpu().numpy(),
-        parts=parts.cpu().numpy(),
-        rest=rest,
+        parts=dials.parts.cpu().numpy(),
+        rest=dials.rest,
         recorded=float((turned[0] * turned[1]).sum() * formula.scaling),
         shifts=np.array(shifts, np.int64),
         moved=np.array(moved, np.float32),
         peak=float(max(scores.abs().max(), max(map(abs, moved)))),
     )
+
+
+@dataclass(frozen=True)
+class _Dials:
+    """The pairs of dimensions that turn together, the fastest first.
+
+    Attributes:
+        dimensions: [pair, 2].
+        frequency: [pair] radians a token.
+        length: What turning multiplies a vector's length with.
+        parts: [pair, distance] what each pair adds to the score.
+        rest: What the dimensions that do not turn add, at any distance.
+    """
+
+    dimensions: torch.Tensor
+    frequency: torch.Tensor
+    length: float
+    parts: torch.Tensor
+    rest: float
+
+
+def _dials(rotation: Rotation, plain: torch.Tensor, reach: int, scaling: float) -> _Dials:
+    """Turns a query and a key [2, width] to all distances below `reach`."""
+    table = rotation.table(torch.arange(max(reach, 2), device=plain.device))
+    frequency = (table[1] / table[0]).angle()
+    order = (-frequency.abs()).argsort(stable=True)
+    dimensions = rotation.pairs().to(plain.device)[order]
+    query, key = torch.complex(*plain[:, dimensions].unbind(-1))  # [pair] each
+    # The query stands at the end of the reach, and the key 0, 1, 2 ... before it.
+    both = (query * table[reach - 1, order])[None] * (key * table[:reach, order].flip(0)).conj()
+    flat = torch.ones(len(plain[0]), dtype=torch.bool, device=plain.device)
+    flat[dimensions.flatten()] = False
+    rest = float((plain[0] * plain[1])[flat].sum() * scaling)
+    return _Dials(dimensions, frequency[order], float(table[0].abs().mean()), both.real.T * scaling, rest)
 
 
 def _score(rotation: Rotation, plain: torch.Tensor, places: torch.Tensor) -> float:
