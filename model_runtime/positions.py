@@ -182,7 +182,7 @@ def rotary_head(
         recorded=float((turned[0] * turned[1]).sum() * formula.scaling),
         shifts=np.array(shifts, np.int64),
         moved=np.array(moved, np.float32),
-        peak=float(max(scores.abs().max(), max(map(abs, moved)))),
+        peak=max(float(scores.abs().max()), *map(abs, moved)),
     )
 
 
