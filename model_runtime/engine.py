@@ -7,16 +7,15 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from model_runtime.anatomy import Anatomy
+from model_runtime.chunks import Chunk, appended
 from model_runtime.edits import UNCHANGED, Changes, Points, editing
 from model_runtime.errors import ModelTooLarge
 from model_runtime.moment import Intervention
 from model_runtime.recorder import Recorder, Tape
 from model_runtime.recording import (
     NOTHING_BEFORE,
-    Chunk,
     Place,
     Recording,
-    appended,
     branch,
     new_cache,
     statistics_of,
