@@ -23,6 +23,7 @@ from model_runtime.errors import (
     EmptyPrompt,
     FeatureUnavailable,
     InputError,
+    LoadingStopped,
     ModelError,
     ModelNotFound,
     ModelTooLarge,
@@ -136,6 +137,7 @@ __all__ = [
     "LensGrid",
     "LensReading",
     "Library",
+    "LoadingStopped",
     "MaskChoice",
     "MaskTable",
     "Model",
@@ -198,7 +200,9 @@ def load_model(
             folder. Code from a model's repository is never run.
         device: "auto" (CUDA where present, else the CPU) or a torch device such as "cpu" or "cuda:1".
         dtype: "auto" (float32 on a CPU, the checkpoint's own on CUDA), "float32", "bfloat16" or "float16".
-        progress: Called with what is being done and, where it is known, how much of it is done (0 to 1).
+        progress: Called with what is being done and, where it is known, how much of it is done (0 to 1); while files
+            are fetched several times a second, with their bytes in words. It stops the loading by raising
+            `LoadingStopped`: files that were fetched whole stay for the next time.
 
     Returns:
         The model, ready to be asked from any thread.
@@ -207,6 +211,7 @@ def load_model(
         ModelNotFound: There is no such model, or no way to reach it.
         ModelUnsupported: The files are no causal language model that transformers knows by itself.
         ModelTooLarge: The device has not enough memory for it.
+        LoadingStopped: The progress function said so.
     """
     from model_runtime.loading import load  # late: this import brings torch
 

@@ -15,6 +15,7 @@
         ├── ModelNotFound       no such model, or no way to reach it
         ├── ModelUnsupported    a model that this runtime cannot open
         ├── ModelTooLarge       the device has not enough memory
+        ├── LoadingStopped      someone stopped the loading; raised by the progress function that is told of it
         └── FeatureUnavailable  this model has no such thing, or its proof failed at load
 
 Every message says what happened, with the value, and what to do about it. The page shows it as it is.
@@ -75,6 +76,10 @@ class ModelUnsupported(ModelError):
 
 class ModelTooLarge(ModelError):
     """The device has not enough memory for the model or for the text."""
+
+
+class LoadingStopped(ModelError):
+    """Loading was stopped on request. A progress function raises it; what was fetched whole stays for the next time."""
 
 
 class FeatureUnavailable(ModelError):

@@ -3,57 +3,53 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from model_runtime.errors import ModelNotFound, ModelTooLarge, ModelUnsupported
+from model_runtime.hub import HubModel, fetch, find_on_hub
+from model_runtime.loading_progress import Progress, Reporter
 from model_runtime.model import Model
 from model_runtime.vocabulary import Vocabulary
-
-Progress = Callable[[str, float | None], None]
 
 _BUILTIN = Path(__file__).resolve().parent.parent / "builtin_model"
 BUILTIN = {"builtin": _BUILTIN / "weights", "builtin-gpt2": _BUILTIN / "weights_gpt2"}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
 # What transformers raises at files that it cannot use.
 FAILURES = (
-    ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError, OSError, SafetensorError,
+    ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError, OSError, EOFError, SafetensorError,
+    UnpicklingError,
 )  # fmt: skip
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 def load(name: str, *, device: str, dtype: str, progress: Progress | None) -> Model:
     """Loads a model by name; `model_runtime.load_model` says what may be given and raised."""
-    report: Progress = progress or (lambda message, fraction: None)
+    report = Reporter(progress)
     where = _device(device)
-    report("Looking for the model", None)
-    folder, revision, title = _files(name, report)
-    config = _config(folder, name)
-    report("Reading the tokenizer", 0.3)
-    tokenizer = _tokenizer(folder, name)
-    _check_memory(folder, name, config, where, dtype)
-    report("Reading the weights", 0.4)
-    model = _weights(folder, name, config, where, _dtype(dtype, where))
-    report("Checking that what will be shown is what the model computes", 0.8)
-    loaded = _checked(model, tokenizer, title, revision)
+    report.phase(0.7)
+    report("Looking for the model")
+    found = _find(name, report)
+    config = _config(found.folder, name)
+    report("Reading the tokenizer")
+    tokenizer = _tokenizer(found.folder, name)
+    if found.hub is not None:
+        fetch(found.hub, _weight_files(found), report)
+    _check_memory(found.folder, name, config, where, dtype)
+    report.phase(0.9)
+    report("Reading the weights", 0.0)
+    model = _weights(found.folder, name, config, where, _dtype(dtype, where))
+    report.phase(1.0)
+    report("Checking that what will be shown is what the model computes", 0.0)
+    loaded = _checked(model, tokenizer, found.title, found.commit)
     report("Ready", 1.0)
     return loaded
 
@@ -81,77 +77,50 @@ def _dtype(name: str, device: torch.device) -> torch.dtype | str:
 
 def open_tokenizer(name: str) -> Vocabulary:
     """Opens a tokenizer by name; `model_runtime.load_tokenizer` says what may be given and raised."""
-    folder, _, _ = _files(name, lambda message, fraction: None, weights=False)
-    tokenizer = _tokenizer(folder, name)
+    tokenizer = _tokenizer(_find(name, Reporter(None)).folder, name)
     return Vocabulary(tokenizer, max(tokenizer.get_vocab().values(), default=-1) + 1)
 
 
-def _files(name: str, report: Progress, *, weights: bool = True) -> tuple[Path, str, str]:
-    """The folder of a model's files, the hub commit ("" for local ones), and the name without its revision."""
+@dataclass(frozen=True)
+class _Found:
+    """Where a model's files are: the title is its name without the revision, the commit is "" for local ones."""
+
+    folder: Path
+    commit: str
+    title: str
+    hub: HubModel | None = None
+
+
+def _find(name: str, report: Reporter) -> _Found:
     if name in BUILTIN:
         folder = BUILTIN[name]
         if not (folder / "config.json").is_file():
             raise ModelNotFound(f"The built-in model's files are missing from {folder}. Clone the repository again.")
-        return folder, "", name
+        return _Found(folder, "", name)
     if name and Path(name).is_dir():  # an empty path would be the present folder
-        return Path(name), "", name
+        return _Found(Path(name), "", name)
     identity, _, revision = name.partition("@")
     if not HUB_ID.fullmatch(identity) or os.path.isabs(name):
         raise ModelNotFound(
             f"There is no folder {name!r}, and no Hugging Face id such as Qwen/Qwen3-0.6B looks like it."
         )
-    folder = download(identity, revision or None, report, weights=weights)
-    return folder, folder.name, identity  # hub snapshots are kept in a folder named by their commit
+    hub = find_on_hub(identity, revision or None, report)
+    return _Found(hub.folder, hub.commit, identity, hub)
 
 
-def download(
-    identity: str,
-    revision: str | None,
-    report: Progress,
-    fetch: Callable[..., str] = snapshot_download,
-    *,
-    weights: bool = True,
-) -> Path:
-    """Fetches what is not yet here; without a connection what is here has to do.
-
-    Args:
-        identity: A hub id.
-        revision: A branch, tag or commit, None for the newest.
-        report: Told what is being done.
-        fetch: What gets the files, the hub's own function but in tests.
-        weights: Whether the weights are wanted, or only the small files.
-
-    Returns:
-        The folder of the files, named by their commit.
-
-    Raises:
-        ModelNotFound: There is no such model or revision, it asks for consent, or the hub cannot be reached.
-    """
-    try:
-        report(f"Fetching {identity} from Hugging Face", 0.05)
-        folder = Path(fetch(identity, revision=revision, allow_patterns=SMALL_FILES))
-        if not weights:
-            return folder
-        report(f"Fetching the weights of {identity}; large models take a while", 0.1)
-        fetch(identity, revision=revision, allow_patterns=[*SMALL_FILES, "*.safetensors"])
-        if not any(folder.glob("*.safetensors")):
-            fetch(identity, revision=revision, allow_patterns=[*SMALL_FILES, "pytorch_model*.bin"])
-    except GatedRepoError as error:
-        raise ModelNotFound(
-            f"{identity} asks its users to accept terms first. Accept them on its page at huggingface.co, then log in "
-            "here with `hf auth login`."
-        ) from error
-    except RevisionNotFoundError as error:
-        raise ModelNotFound(f"{identity} has no revision {revision!r}. Check it on huggingface.co.") from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise ModelNotFound(f"Hugging Face has no model {identity!r} that you may see. Check the spelling.") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        raise ModelNotFound(
-            f"{identity} is not on this machine and Hugging Face cannot be reached. Connect, or give a folder."
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelNotFound(f"The files of {identity} could not be fetched: {error}") from error
-    return folder
+def _weight_files(found: _Found) -> list[str]:
+    """The files of a hub model's weights, chosen as transformers chooses: safetensors first, then PyTorch's own."""
+    sizes = found.hub.sizes if found.hub is not None else {}
+    for single in ("model.safetensors", "pytorch_model.bin"):
+        if single in sizes:
+            return [single]
+        index = found.folder / f"{single}.index.json"
+        if index.is_file():
+            try:
+                return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                raise ModelUnsupported(f"{index.name} of {found.title} is no index of weights: {error!r}") from error
+    return []
 
 
 def _config(folder: Path, name: str) -> Any:

@@ -6,18 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
-from huggingface_hub.errors import (
-    GatedRepoError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 
 import model_runtime
 from model_runtime import CATALOGUE, Library, ModelNotFound, ModelTooLarge, ModelUnsupported, load_model
-from model_runtime.loading import download
 from tests.runtime.families import build
 from tests.runtime.tokenizers_for_tests import byte_level
 
@@ -78,12 +70,12 @@ def test_public_names_are_pinned():
         ContextFull ContextUse Contributions Decoding Distribution Draws EmptyPrompt Entries FeatureUnavailable
         Feedforward FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic HeadPairs HeadRanking
         HeadSimilarity HeadTable InputError InsideHead KernelTime KernelTiming LearnedPositions LeftOut LensCell
-        LensCurves LensGrid LensReading Library MaskChoice MaskTable Model ModelCard ModelError ModelNotFound
-        ModelTooLarge ModelUnsupported Moment NearestTokens NeuronTable NoChatTemplate Offer OutOfRange OwnMask
-        PackedRun Packing ParameterPart PartAttention PartEffects PartSpans PatchGrid Pieces Positions
-        PositionScheme Predictions PromptForms Proof Question ResidualTable RotaryHead SpecialTokens Stage Steer
-        StreamSimilarity TextEnded TokenscopeError TokenSimilarity TokenTable TreeLine UnequalTexts
-        VocabularyFacts VocabularyPage load_model load_tokenizer
+        LensCurves LensGrid LensReading Library load_model load_tokenizer LoadingStopped MaskChoice MaskTable
+        Model ModelCard ModelError ModelNotFound ModelTooLarge ModelUnsupported Moment NearestTokens NeuronTable
+        NoChatTemplate Offer OutOfRange OwnMask PackedRun Packing ParameterPart PartAttention PartEffects
+        PartSpans PatchGrid Pieces Positions PositionScheme Predictions PromptForms Proof Question ResidualTable
+        RotaryHead SpecialTokens Stage Steer StreamSimilarity TextEnded TokenscopeError TokenSimilarity
+        TokenTable TreeLine UnequalTexts VocabularyFacts VocabularyPage
     """
     assert set(model_runtime.__all__) == set(names.split())
     for name in model_runtime.__all__:
@@ -146,45 +138,6 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_read(folder):
         file.truncate(2**42)  # a sparse file: it has the size and takes no room
     with pytest.raises(ModelTooLarge, match="GB free"):
         load_model(str(folder))
-
-
-def refusal(kind):
-    def fetch(*args, **kwargs):
-        if kind is LocalEntryNotFoundError:
-            raise kind("not here")
-        raise kind("no", response=httpx.Response(404, request=httpx.Request("GET", "https://huggingface.co")))
-
-    return fetch
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        (GatedRepoError, "accept terms"),
-        (RevisionNotFoundError, "no revision 'v9'"),
-        (RepositoryNotFoundError, "no model 'a/b'"),
-        (LocalEntryNotFoundError, "cannot be reached"),
-    ],
-)
-def test_what_the_hub_refuses(kind, words):
-    with pytest.raises(ModelNotFound, match=words):
-        download("a/b", "v9", lambda message, fraction: None, fetch=refusal(kind))
-
-
-def test_what_is_fetched_from_the_hub(tmp_path):
-    asked = []
-
-    def fetch(identity, revision, allow_patterns):
-        asked.append((identity, revision, tuple(allow_patterns)))
-        return str(tmp_path)
-
-    assert download("a/b", None, lambda message, fraction: None, fetch=fetch) == tmp_path
-    assert [patterns[-1] for _, _, patterns in asked] == ["*.tiktoken", "*.safetensors", "pytorch_model*.bin"]
-    asked.clear()
-    (tmp_path / "model.safetensors").touch()
-    download("a/b", "main", lambda message, fraction: None, fetch=fetch)
-    assert [patterns[-1] for _, _, patterns in asked] == ["*.tiktoken", "*.safetensors"]
-    assert not any("*.py" in patterns for _, _, patterns in asked)
 
 
 def test_the_library_loads_once_and_keeps_to_its_bound(saved, folder):

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import processors
 
 from model_runtime import FeatureUnavailable, ModelNotFound, OutOfRange, load_tokenizer
-from model_runtime.loading import BUILTIN, download
+from model_runtime.loading import BUILTIN
 from model_runtime.model import Model
 from model_runtime.vocabulary import Vocabulary
 from model_runtime.vocabulary_records import KINDS
@@ -278,14 +277,3 @@ def test_a_tokenizer_opens_alone(name):
 def test_a_tokenizer_that_is_not_there():
     with pytest.raises(ModelNotFound):
         load_tokenizer("/no/such/folder")
-
-
-def test_a_tokenizer_comes_without_its_weights(tmp_path):
-    asked = []
-
-    def fetch(identity, *, revision, allow_patterns):
-        asked.extend(allow_patterns)
-        return str(tmp_path)
-
-    assert download("a/b", None, lambda text, share: None, fetch, weights=False) == Path(tmp_path)
-    assert not any("safetensors" in pattern or ".bin" in pattern for pattern in asked)
