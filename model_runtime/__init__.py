@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.cache_records import CacheTable, CacheTiming, CacheWay
-from model_runtime.catalogue import CATALOGUE, Offer
+from model_runtime.catalogue import CATALOGUE, Offer, offers
 from model_runtime.cause_records import Attribution, PatchGrid
 from model_runtime.choosing_records import BeamTree, ChoiceStep, ChoiceSteps, Draws
 from model_runtime.errors import (
@@ -183,6 +183,7 @@ __all__ = [
     "VocabularyPage",
     "load_model",
     "load_tokenizer",
+    "offers",
 ]
 
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+PHI3 = "microsoft/Phi-3-mini-4k-instruct"
+PHI3_NEEDS = 10 * 10**9  # bytes free on the device: 7.6 for the weights in bfloat16, the rest for texts
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -41,8 +44,22 @@ CATALOGUE: tuple[Offer, ...] = (
         "0.6 billion parameters; downloads 1.5 GB; 3 GB of memory on a CPU; chat template.",
     ),
     Offer(
-        "microsoft/Phi-3-mini-4k-instruct",
+        PHI3,
         "Phi-3 mini 4k instruct",
         "3.8 billion parameters; downloads 7.6 GB; a GPU with 10 GB, or 16 GB of memory and patience; chat template.",
     ),
 )
+
+
+def offers(free_cuda_bytes: int | None) -> tuple[Offer, ...]:
+    """The models on offer, the one that suits the machine best first.
+
+    Args:
+        free_cuda_bytes: Bytes free on the CUDA device that models go to, None without one.
+
+    Returns:
+        The catalogue; Phi-3 mini comes first where the device has 10 GB or more free.
+    """
+    if free_cuda_bytes is None or free_cuda_bytes < PHI3_NEEDS:
+        return CATALOGUE
+    return tuple(sorted(CATALOGUE, key=lambda offer: offer.name != PHI3))

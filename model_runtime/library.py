@@ -4,7 +4,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from model_runtime.loading import load
+from model_runtime.catalogue import Offer, offers
+from model_runtime.loading import device_of, free_memory, load
 from model_runtime.model import Model
 
 DEFAULT_BYTES = 16 * 2**30
@@ -43,6 +44,15 @@ class Library:
                 with self._lock:
                     self._keep(name, model)
         return model
+
+    def offers(self) -> tuple[Offer, ...]:
+        """The models on offer, the one that suits the device of this library best first.
+
+        Raises:
+            ModelUnsupported: There is no such device.
+        """
+        device = device_of(self._device)
+        return offers(free_memory(device) if device.type == "cuda" else None)
 
     def _known(self, name: str) -> Model | None:
         if name in self._models:

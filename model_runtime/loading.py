@@ -34,7 +34,7 @@ HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 def load(name: str, *, device: str, dtype: str, progress: Progress | None) -> Model:
     """Loads a model by name; `model_runtime.load_model` says what may be given and raised."""
     report = Reporter(progress)
-    where = _device(device)
+    where = device_of(device)
     report.phase(0.7)
     report("Looking for the model")
     found = _find(name, report)
@@ -54,7 +54,12 @@ def load(name: str, *, device: str, dtype: str, progress: Progress | None) -> Mo
     return loaded
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device of a name as `load_model` takes it.
+
+    Raises:
+        ModelUnsupported: There is no such device.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import model_runtime
-from model_runtime import CATALOGUE, Library, ModelNotFound, ModelTooLarge, ModelUnsupported, load_model
+from model_runtime import CATALOGUE, Library, ModelNotFound, ModelTooLarge, ModelUnsupported, load_model, offers
 from tests.runtime.families import build
 from tests.runtime.tokenizers_for_tests import byte_level
 
@@ -72,7 +72,7 @@ def test_public_names_are_pinned():
         HeadSimilarity HeadTable InputError InsideHead KernelTime KernelTiming LearnedPositions LeftOut LensCell
         LensCurves LensGrid LensReading Library load_model load_tokenizer LoadingStopped MaskChoice MaskTable
         Model ModelCard ModelError ModelNotFound ModelTooLarge ModelUnsupported Moment NearestTokens NeuronTable
-        NoChatTemplate Offer OutOfRange OwnMask PackedRun Packing ParameterPart PartAttention PartEffects
+        NoChatTemplate Offer offers OutOfRange OwnMask PackedRun Packing ParameterPart PartAttention PartEffects
         PartSpans PatchGrid Pieces Positions PositionScheme Predictions PromptForms Proof Question ResidualTable
         RotaryHead SpecialTokens Stage Steer StreamSimilarity TextEnded TokenscopeError TokenSimilarity
         TokenTable TreeLine UnequalTexts VocabularyFacts VocabularyPage
@@ -154,6 +154,18 @@ def test_the_catalogue_offers_the_builtin_model_first():
     assert CATALOGUE[0].name == "builtin"
     assert len({offer.name for offer in CATALOGUE}) == len(CATALOGUE) >= 4
     assert all(offer.needs.endswith(".") for offer in CATALOGUE)
+
+
+def test_a_model_for_the_gpu_comes_first_where_there_is_room():
+    names = [offer.name for offer in CATALOGUE]
+    for free in (None, 0, 9_999_999_999):
+        assert [offer.name for offer in offers(free)] == names
+    phi = "microsoft/Phi-3-mini-4k-instruct"
+    expected = [phi, *(name for name in names if name != phi)]
+    assert [offer.name for offer in offers(10_000_000_000)] == expected
+    assert Library(device="cpu").offers() == CATALOGUE
+    with pytest.raises(ModelUnsupported, match="toaster"):
+        Library(device="toaster").offers()
 
 
 def test_long_prompts_are_weighed_before_the_model_runs(saved):
