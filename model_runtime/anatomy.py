@@ -40,17 +40,20 @@ class Anatomy:
 def dissect(model: PreTrainedModel) -> Anatomy:
     """Finds the decoder layers: the first module list as long as the config says, the decoder searched first.
 
+    A family with several attentions in a layer counts those as its hidden layers, and its layers apart.
+
     Raises:
         ModelUnsupported: There is no such list.
     """
     config = model.config.get_text_config(decoder=True)
     count = getattr(config, "num_hidden_layers", None)
     # get_decoder() names the output head in some families, hence the further places to look.
-    for root in (model.get_decoder(), model.base_model, model):
-        for parent in root.modules() if isinstance(root, nn.Module) else ():
-            for name, child in parent.named_children():
-                if isinstance(child, nn.ModuleList) and len(child) == count:
-                    return Anatomy(child, parent, name, config)
+    for length in (count, getattr(config, "num_layers", None)):
+        for root in (model.get_decoder(), model.base_model, model):
+            for parent in root.modules() if isinstance(root, nn.Module) else ():
+                for name, child in parent.named_children():
+                    if isinstance(child, nn.ModuleList) and len(child) == length:
+                        return Anatomy(child, parent, name, config)
     raise ModelUnsupported(
         f"{type(model).__name__} keeps its {count} layers in no single list, so they cannot be read. "
         "Choose another model."

@@ -23,7 +23,7 @@ from model_runtime.weights import Formula, scores_of, softmax_with_sink, visible
 # A name with "sdpa", "flash" or "flex" in it would trip substring checks inside transformers.
 NAME = "probe"
 # What some families pass to their attention that changes the weights and that this runtime does not know.
-FOREIGN = ("position_bias", "indices", "block_indices", "sinks")
+FOREIGN = ("position_bias", "block_indices", "sinks")
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,7 @@ def _attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """The attention function that transformers calls; arguments and result as its interface fixes them."""
+    attention_mask = _chosen(attention_mask, kwargs.pop("indices", None), key.shape[2])
     given = kwargs.get("is_causal")
     is_causal = bool(getattr(module, "is_causal", True) if given is None else given)
     call = AttentionCall(
@@ -243,6 +244,18 @@ def _attention(
             output = output.clone()  # the kernel needs its own for the gradient, and a head may be switched off in it
         recorder.attended(owner[1], call, output)
     return output, None
+
+
+def _chosen(mask: torch.Tensor | None, indices: torch.Tensor | None, keys: int) -> torch.Tensor | None:
+    """The mask of an attention that looks only at keys [batch, new token, choice] which its model chose, if it does.
+
+    Stock attention gets such a mask ready made; to a function of another name the model hands the choice itself.
+    """
+    if indices is None:
+        return mask
+    chosen = torch.zeros(*indices.shape[:-1], keys, dtype=torch.bool, device=indices.device)
+    chosen = chosen.scatter(-1, indices.long(), True)[:, None]
+    return chosen if mask is None else mask & chosen
 
 
 def _explicit(call: AttentionCall) -> torch.Tensor:

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+from transformers.cache_utils import (
+    DummyLayer,
+    DynamicIndexedLayer,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    LinearAttentionAndFullAttentionLayer,
+    LinearAttentionAndSlidingWindowAttentionLayer,
+)
 
 from model_runtime.chunks import Chunk
 from model_runtime.glance import Glance
@@ -16,6 +23,8 @@ from model_runtime.moment import Intervention
 from model_runtime.records import Floats, Integers
 from model_runtime.stream_records import ResidualTable
 
+# Cache layers that are extended by making new tensors and cut by taking views. A dummy holds nothing of its own.
+GROWING = (DynamicLayer, DynamicIndexedLayer, DummyLayer)
 # Where the residual stream is read: a stream, or, where the second is True, a block between its attention and its MLP.
 Place = tuple[int, bool]
 
@@ -94,7 +103,7 @@ class Recording:
     @property
     def cuttable(self) -> bool:
         """Whether the cache can go back; the running states of linear attention cannot."""
-        return self.cache is not None and all(type(layer) is DynamicLayer for layer in self.cache.layers)
+        return self.cache is not None and all(type(layer) in GROWING for layer in self.cache.layers)
 
     def cut(self, tokens: int) -> "Recording | None":
         """The recording of the first tokens, as views; None where there is none or the cache cannot go back."""
@@ -197,8 +206,17 @@ def new_cache(config: Any) -> DynamicCache:
     the window.
     """
     cache = DynamicCache(config=config)
-    cache.layers = [DynamicLayer() if type(layer) is DynamicSlidingWindowLayer else layer for layer in cache.layers]
+    cache.layers = [_unwindowed(layer) for layer in cache.layers]
     return cache
+
+
+def _unwindowed(layer: Any) -> Any:
+    """An empty cache layer like this one, which keeps the keys before its window too."""
+    if type(layer) is DynamicSlidingWindowLayer:
+        return DynamicLayer()
+    if type(layer) is LinearAttentionAndSlidingWindowAttentionLayer:
+        return LinearAttentionAndFullAttentionLayer(number_of_states=layer.number_of_states)
+    return layer
 
 
 def branch(cache: DynamicCache) -> DynamicCache:
@@ -208,15 +226,29 @@ def branch(cache: DynamicCache) -> DynamicCache:
     attention are written in place, so those are copied.
     """
     branched = copy(cache)
-    branched.layers = [copy(layer) if type(layer) is DynamicLayer else deepcopy(layer) for layer in cache.layers]
+    branched.layers = [_branched(layer) for layer in cache.layers]
+    return branched
+
+
+def _branched(layer: Any) -> Any:
+    if type(layer) in GROWING:
+        return copy(layer)
+    if type(layer) is not LinearAttentionAndFullAttentionLayer:
+        return deepcopy(layer)
+    branched = copy(layer)  # its keys and values grow, its states are dicts of tensors
+    for name, value in vars(layer).items():
+        if isinstance(value, dict):
+            setattr(branched, name, deepcopy(value))
     return branched
 
 
 def widen(cache: DynamicCache, rows: int) -> None:
-    """Makes a branched cache of one text serve several that begin alike, side by side."""
+    """Makes a branched cache of one text, all of whose layers grow, serve several that begin alike, side by side."""
     for layer in cache.layers:
         if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
             layer.keys, layer.values = (part.expand(rows, -1, -1, -1) for part in (layer.keys, layer.values))
+        if isinstance(layer, DynamicIndexedLayer) and layer.indexer_keys is not None:
+            layer.indexer_keys = layer.indexer_keys.expand(rows, -1, -1)
 
 
 def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:

@@ -46,6 +46,9 @@ def stock_run(model: PreTrainedModel, vocabulary: int) -> Stock:
     """Runs the model before anything is installed in it."""
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(0, vocabulary, (1, TOKENS), generator=generator).to(model.device)
+    padding = getattr(model.config.get_text_config(decoder=True), "pad_token_id", None)
+    if padding is not None:  # some families give padding no position, so that steps over it are counted otherwise
+        ids[ids == padding] = (padding + 1) % vocabulary
     with torch.inference_mode():
         output = model(ids, use_cache=False, output_hidden_states=True)
     return Stock(ids, output.logits[0].float(), tuple(stream[0].float() for stream in output.hidden_states))

@@ -2,6 +2,7 @@
 
 The model itself runs, with an empty list of layers and the input of the first module after them replaced. Whatever the
 family does there (norms, projections, scales, softcaps) is done by its own code, so nothing has to be known about it.
+A family that cannot run without layers runs with all of them, for nothing.
 """
 
 from typing import Any
@@ -28,6 +29,7 @@ class Unembedding:
         """
         self._model, self._anatomy = model, anatomy
         self._entry, self.vocabulary = _watch(model, anatomy)
+        self._between = nn.ModuleList() if _runs_without_layers(model, anatomy) else anatomy.layers
         self.rows = max(1, min(512, context, LOGITS_AT_ONCE // self.vocabulary))
 
     def __call__(self, streams: torch.Tensor) -> torch.Tensor:
@@ -41,7 +43,7 @@ class Unembedding:
 
         parent, name, layers = self._anatomy.parent, self._anatomy.name, self._anatomy.layers
         hook = self._entry.register_forward_pre_hook(put, with_kwargs=True)
-        setattr(parent, name, nn.ModuleList())
+        setattr(parent, name, self._between)
         try:
             ids = torch.zeros(1, streams.shape[0], dtype=torch.long, device=self._model.device)
             logits: torch.Tensor = self._model(ids, use_cache=False).logits[0]
@@ -49,6 +51,18 @@ class Unembedding:
             setattr(parent, name, layers)
             hook.remove()
         return logits.float()
+
+
+def _runs_without_layers(model: PreTrainedModel, anatomy: Anatomy) -> bool:
+    """Whether the model takes an empty list of layers; one that looks at its first layer has to keep them all."""
+    setattr(anatomy.parent, anatomy.name, nn.ModuleList())
+    try:
+        model(torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=False)
+    except IndexError:
+        return False
+    finally:
+        setattr(anatomy.parent, anatomy.name, anatomy.layers)
+    return True
 
 
 def _watch(model: PreTrainedModel, anatomy: Anatomy) -> tuple[nn.Module, int]:

@@ -6,7 +6,7 @@ from tests.runtime.families import ABSENT, CONTEXT, HYBRID, VOCABULARY, WIDTH, W
 
 # Keys and values out of one narrow vector a token: every head has its own, and only the rotated part counts as width.
 LATENT_HEADS = {"num_key_value_heads": 4, "head_dim": 4}
-INDEX = {"index_topk": 6, "index_head_dim": 8, "index_n_heads": 2}
+INDEX = {"index_topk": 6, "index_head_dim": 8, "index_n_heads": 16}
 
 MIXED = ["linear_attention", "full_attention", "linear_attention"]
 DELTA = {name: value for name, value in HYBRID["qwen3_next"].items() if name.startswith(("linear_", "layer_types"))}

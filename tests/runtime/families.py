@@ -130,6 +130,22 @@ ODD: dict[str, tuple[set[str], dict[str, Any]]] = {
         {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT},
     ),
     "mamba": ({"attention", "distribution", "hidden", "lens"}, {}),
+    "longcat_flash": (
+        {"attention"},  # two attentions a layer
+        {
+            "num_hidden_layers": ABSENT,
+            "intermediate_size": ABSENT,
+            "num_layers": 2,
+            "num_key_value_heads": 4,
+            "head_dim": 4,
+            "ffn_hidden_size": 48,
+            "expert_ffn_hidden_size": 16,
+            "moe_topk": 2,
+            "n_routed_experts": 4,
+            "zero_expert_num": 2,
+            **LATENT,
+        },
+    ),
 }
 
 
