@@ -1,6 +1,8 @@
 """What runs of neighbouring tokens left of one text."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -41,6 +43,11 @@ class Chunk:
             None if self.attended is None else self.attended[:, :tokens],
         )
 
+    @cached_property
+    def storages(self) -> dict[int, int]:
+        """The memory behind the tensors: address -> bytes."""
+        return storages_of([self.streams, *self.queries, self.logits, self.attended])
+
     def joined(self, after: "Chunk") -> "Chunk":
         """This chunk and the one after it, as one."""
         return Chunk(
@@ -51,6 +58,12 @@ class Chunk:
             _joined(self.logits, after.logits, 0),
             _joined(self.attended, after.attended, 1),
         )
+
+
+def storages_of(tensors: Iterable[torch.Tensor | None]) -> dict[int, int]:
+    """The memory behind tensors: address -> bytes."""
+    storages = [tensor.untyped_storage() for tensor in tensors if tensor is not None]
+    return {storage.data_ptr(): storage.nbytes() for storage in storages}
 
 
 def _joined(mine: torch.Tensor | None, after: torch.Tensor | None, dimension: int) -> torch.Tensor | None:

@@ -109,10 +109,11 @@ def decide(logits: torch.Tensor, ids: tuple[int, ...], decoding: Decoding) -> Ch
         decoding: The settings.
     """
     scores = logits.detach().to("cpu", torch.float32)[None]  # [1, vocabulary]
-    context = torch.tensor([ids], dtype=torch.long)
     raw = _softmax(scores)
     probability, stages = raw, []
-    for name, setting, processor in filters(decoding):
+    chain = filters(decoding)
+    context = torch.tensor([ids] if chain else [], dtype=torch.long)
+    for name, setting, processor in chain:
         before = torch.isfinite(scores)
         # A clone: the repetition penalty scatters into the tensor that it is given.
         scores = processor(context, scores.clone())

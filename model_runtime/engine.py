@@ -16,6 +16,7 @@ from model_runtime.recording import (
     NOTHING_BEFORE,
     Place,
     Recording,
+    Statistics,
     branch,
     new_cache,
     statistics_of,
@@ -91,7 +92,7 @@ class Engine:
         done = 0 if base is None else len(base.ids)
         cache = self._cache(base)
         chunks: tuple[Chunk, ...] = () if base is None else base.chunks
-        statistics = None if base is None else base.statistics
+        statistics = [] if base is None else [base.statistics]
         newest = None if base is None else self.logits(base, done - 1)
         tape: Tape
         rows = len(ids) if cache is None else self.unembedding.rows
@@ -100,16 +101,16 @@ class Engine:
             with self.changed(changes, begin) as tape:
                 output = self.model(part[None], past_key_values=cache, use_cache=cache is not None)
             logits = output.logits[0]  # [token, vocabulary]
-            first = NOTHING_BEFORE if newest is None else statistics_of(newest[None], part[:1])
-            statistics = first if statistics is None else statistics.joined(first)
-            statistics = statistics.joined(statistics_of(logits[:-1], part[1:]))
+            statistics.append(NOTHING_BEFORE if newest is None else statistics_of(newest[None], part[:1]))
+            if len(part) > 1:
+                statistics.append(statistics_of(logits[:-1], part[1:]))
             chunks = appended(chunks, self._chunk(tape, logits))
             newest = logits[-1].float().clone()
-        assert statistics is not None  # ids is longer than the base, so the loop ran
         lens = None if base is None else base.lens
         keys, values = tuple(tape.keys), tuple(tape.values)
         glances = () if base is None else base.glances
-        return Recording(ids, chunks, cache, keys, values, interventions, statistics, newest, lens, glances)
+        known = Statistics.joined(statistics)
+        return Recording(ids, chunks, cache, keys, values, interventions, known, newest, lens, glances)
 
     def newest_logits(
         self, texts: Sequence[tuple[int, ...]], changes: Changes = UNCHANGED, base: Recording | None = None

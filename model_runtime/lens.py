@@ -8,7 +8,7 @@ import torch
 from model_runtime.engine import Engine
 from model_runtime.lens_records import LensGrid, LensReading
 from model_runtime.lens_rows import LensKept, LensRows, joined
-from model_runtime.recording import Place, Recording, first_best, ranks
+from model_runtime.recording import Place, Recording, entropies, first_best, ranks
 from model_runtime.records import Integers
 from model_runtime.vocabulary import Vocabulary
 
@@ -94,15 +94,9 @@ def _read(logits: torch.Tensor, targets: torch.Tensor, output: torch.Tensor) -> 
         probability.gather(-1, ids),
         ranks(logits.flatten(0, 1), wanted.flatten()).reshape(wanted.shape),
         probability.gather(-1, wanted[..., None])[..., 0],
-        entropies(probability),
+        entropies(probability, logarithm),
         divergences(output, logarithm),
     )
-
-
-def entropies(probability: torch.Tensor) -> torch.Tensor:
-    """[...] nats, of probabilities [..., vocabulary]."""
-    nats: torch.Tensor = torch.special.entr(probability).sum(-1)
-    return nats.clamp(min=0)
 
 
 def divergences(output: torch.Tensor, row: torch.Tensor) -> torch.Tensor:

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from model_runtime.engine import Engine
-from model_runtime.lens import divergences, entropies
+from model_runtime.lens import divergences
 from model_runtime.lens_records import LensCell, LensCurves
-from model_runtime.recording import Place, Recording, ranks
+from model_runtime.recording import Place, Recording, entropies, ranks
 from model_runtime.vocabulary import Vocabulary
 
 
@@ -51,7 +51,7 @@ def lens_cell(
         probability = logarithm.exp()
         shown = probability[:, listed].cpu().numpy()
         places = rank[:, listed].cpu().numpy()
-        entropy = entropies(probability).tolist()
+        entropy = entropies(probability, logarithm).tolist()
         divergence = divergences(logarithm[1], logarithm[0]).item()
     ids = listed.cpu().numpy()
     return LensCell(

@@ -9,6 +9,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -115,6 +116,13 @@ class Decoding:
                 raise BadDecoding(f"A stop text is {text!r}; use 1 to {MAX_STOP_LENGTH} characters.")
 
 
+def _check_ids(ids: Iterable[object]) -> None:
+    """Refuses what can be no token ids."""
+    for token in ids:
+        if not is_index(token):
+            raise BadMoment(f"The moment holds {token!r} as a token id; ids are whole numbers from 0.")
+
+
 @dataclass(frozen=True)
 class Moment:
     """A text at one point of its making: the model, the tokens so far, and how the next is chosen.
@@ -147,9 +155,7 @@ class Moment:
                 raise BadMoment(f"The moment's {name} is {getattr(self, name)!r}; it has to be text.")
         if not isinstance(self.ids, tuple) or not self.ids:
             raise BadMoment("The moment holds no tokens; it needs at least one.")
-        for token in self.ids:
-            if not is_index(token):
-                raise BadMoment(f"The moment holds {token!r} as a token id; ids are whole numbers from 0.")
+        _check_ids(self.ids)
         length = self.prompt_length
         if isinstance(length, bool) or not isinstance(length, int) or not 0 <= length <= len(self.ids):
             raise BadMoment(f"The prompt's length is {length!r}, but the moment holds {len(self.ids)} tokens.")
@@ -179,7 +185,11 @@ class Moment:
 
     def grown(self, *ids: int) -> "Moment":
         """The moment with these tokens after the present ones."""
-        return replace(self, ids=(*self.ids, *ids))
+        _check_ids(ids)
+        # A copy: what this moment holds was checked when it was made, and reading a long text at each step is slow.
+        moment = copy(self)
+        object.__setattr__(moment, "ids", (*self.ids, *ids))
+        return moment
 
     def without(self, heads: Iterable[tuple[int, int]], by: str = "zero") -> "Moment":
         """The same moment with these heads switched off, beside those that already are.
