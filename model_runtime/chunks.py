@@ -1,7 +1,7 @@
 """What runs of neighbouring tokens left of one text."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -23,6 +23,7 @@ class Chunk:
         logits: [token, vocabulary] where they cannot be computed again, else None.
         attended: [layer, token, width] what each attention added to the stream, so that the midpoint of block k is
             stream k plus it; zeros where a block has no attention, None where the blocks have no such point.
+        home: The device that the streams belong to while they are kept in host memory, else None.
     """
 
     tokens: int
@@ -31,6 +32,7 @@ class Chunk:
     starts: torch.Tensor
     logits: torch.Tensor | None
     attended: torch.Tensor | None
+    home: torch.device | None = None
 
     def cut(self, tokens: int) -> "Chunk":
         """Its first tokens, as views."""
@@ -41,12 +43,13 @@ class Chunk:
             self.starts[:, :tokens],
             None if self.logits is None else self.logits[:tokens],
             None if self.attended is None else self.attended[:, :tokens],
+            self.home,
         )
 
     @cached_property
     def storages(self) -> dict[int, int]:
         """The memory behind the tensors: address -> bytes."""
-        return storages_of([self.streams, *self.queries, self.logits, self.attended])
+        return storages_of([self.streams, *self.queries, self.starts, self.logits, self.attended])
 
     def joined(self, after: "Chunk") -> "Chunk":
         """This chunk and the one after it, as one."""
@@ -57,7 +60,63 @@ class Chunk:
             torch.cat([self.starts, after.starts], dim=1),
             _joined(self.logits, after.logits, 0),
             _joined(self.attended, after.attended, 1),
+            self.home,
         )
+
+    def reduced(self, host: bool = False) -> "Chunk":
+        """The same without what one layer can compute again from its stream.
+
+        Args:
+            host: Whether the streams move to host memory.
+        """
+        if self.attended is None and not any(query is not None for query in self.queries) and (self.home or not host):
+            return self
+        streams, home = self.streams, self.home
+        if host and home is None and streams is not None:
+            home, streams = streams.device, streams.cpu()
+        return replace(self, streams=streams, queries=(None,) * len(self.queries), attended=None, home=home)
+
+    def stream(self, index: int, begin: int, end: int) -> torch.Tensor | None:
+        """[token, width] one stream at some of its tokens, on the model's device; None where none is kept."""
+        if self.streams is None:
+            return None
+        part = self.streams[index, begin:end]
+        return part if self.home is None else part.to(self.home)
+
+
+@dataclass(frozen=True)
+class LayerParts:
+    """What one layer computed beside the stream, for a run of tokens.
+
+    Attributes:
+        layer: Block index.
+        begin: The position of the first token.
+        end: The position after the last.
+        queries: [head, token, head width], None where the layer has no attention.
+        attended: [token, width] what its attention added to the stream, None where that cannot be told.
+    """
+
+    layer: int
+    begin: int
+    end: int
+    queries: torch.Tensor | None
+    attended: torch.Tensor | None
+
+    def part(self, begin: int, end: int) -> "LayerParts":
+        """Those of positions begin to end - 1, as views."""
+        span = slice(begin - self.begin, end - self.begin)
+        return LayerParts(
+            self.layer,
+            begin,
+            end,
+            None if self.queries is None else self.queries[:, span],
+            None if self.attended is None else self.attended[span],
+        )
+
+    def joined(self, after: "LayerParts") -> "LayerParts":
+        """These and those of the tokens after them."""
+        queries, attended = _joined(self.queries, after.queries, 1), _joined(self.attended, after.attended, 0)
+        return LayerParts(self.layer, self.begin, after.end, queries, attended)
 
 
 def storages_of(tensors: Iterable[torch.Tensor | None]) -> dict[int, int]:

@@ -1,7 +1,9 @@
 """Runs the model over tokens and keeps what it computed. The caller holds the model's lock."""
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
@@ -10,8 +12,9 @@ from model_runtime.anatomy import Anatomy
 from model_runtime.chunks import Chunk, appended
 from model_runtime.edits import UNCHANGED, Changes, Points, editing
 from model_runtime.errors import ModelTooLarge
+from model_runtime.keeping import Keeping, Kept, reduced
 from model_runtime.moment import Intervention
-from model_runtime.recorder import Recorder, Tape
+from model_runtime.recorder import Recorder, Switches, Tape
 from model_runtime.recording import (
     NOTHING_BEFORE,
     Place,
@@ -24,6 +27,9 @@ from model_runtime.recording import (
 )
 from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding
 from model_runtime.writers import Writers
+
+if TYPE_CHECKING:
+    from model_runtime.layer_replay import LayerReplay
 
 # Tokens that one pass may hold over all the texts side by side: enough to use the device well, and few enough that
 # what runs for long says often how far it is.
@@ -44,6 +50,9 @@ class Engine:
         writers: Per block, where its parts write; None where they cannot be told apart.
         middle: Whether what the attention adds is kept, so that streams can be read between attention and MLP.
         cached: Whether steps go on from a cache; where that is not exact, every text runs in one pass.
+        keeping: How much of a text is kept.
+        again: Makes what runs one layer of a text again, given the heads that are off; None where that is not exact.
+        lock: Whoever runs the model holds it.
     """
 
     def __init__(self, model: PreTrainedModel, anatomy: Anatomy, recorder: Recorder, unembedding: Unembedding) -> None:
@@ -56,6 +65,9 @@ class Engine:
         self.writers: tuple[Writers | None, ...] = (None,) * len(anatomy.layers)
         self.middle = False
         self.cached = True
+        self.keeping = Keeping()
+        self.again: Callable[[Switches], LayerReplay] | None = None
+        self.lock = threading.RLock()
 
     def keep_middle(self) -> None:
         """From now on keeps what each block's attention adds; all blocks are known to have a midpoint."""
@@ -91,7 +103,8 @@ class Engine:
     ) -> Recording:
         done = 0 if base is None else len(base.ids)
         cache = self._cache(base)
-        chunks: tuple[Chunk, ...] = () if base is None else base.chunks
+        kept = self.keeping.of(len(ids), self.model.device, base)
+        chunks: tuple[Chunk, ...] = () if base is None else tuple(reduced(chunk, kept) for chunk in base.chunks)
         statistics = [] if base is None else [base.statistics]
         newest = None if base is None else self.logits(base, done - 1)
         tape: Tape
@@ -104,13 +117,17 @@ class Engine:
             statistics.append(NOTHING_BEFORE if newest is None else statistics_of(newest[None], part[:1]))
             if len(part) > 1:
                 statistics.append(statistics_of(logits[:-1], part[1:]))
-            chunks = appended(chunks, self._chunk(tape, logits))
+            chunks = appended(chunks, reduced(self._chunk(tape, logits), kept))
             newest = logits[-1].float().clone()
         lens = None if base is None else base.lens
         keys, values = tuple(tape.keys), tuple(tape.values)
-        glances = () if base is None else base.glances
         known = Statistics.joined(statistics)
-        return Recording(ids, chunks, cache, keys, values, interventions, known, newest, lens, glances)
+        recording = Recording(ids, chunks, cache, keys, values, interventions, known, newest, lens)
+        recording.glances = () if base is None else base.glances
+        if kept is not Kept.EVERYTHING and self.again is not None:
+            recording.again = self.again(changes.switches)
+            recording.replayed = () if base is None else base.replayed
+        return recording
 
     def newest_logits(
         self, texts: Sequence[tuple[int, ...]], changes: Changes = UNCHANGED, base: Recording | None = None

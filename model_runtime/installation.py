@@ -10,6 +10,7 @@ from model_runtime import selfcheck
 from model_runtime.ablation_check import prove_ablation
 from model_runtime.contribution_check import take_apart
 from model_runtime.engine import Engine
+from model_runtime.layer_replay_check import prove_replay
 from model_runtime.output_map import OutputMap
 from model_runtime.recorder import NAME, Recorder
 from model_runtime.records import ModelCard, Proof
@@ -67,7 +68,8 @@ def install(model: PreTrainedModel) -> Installation:
     engine.keep_logits = "lens" in off
     engine.cached = proofs[1].passed
     apart, output = take_apart(engine, stock.ids, off)
-    return Installation(engine, output, context, (*proofs, *apart), off)
+    again = prove_replay(engine, readable="hidden" not in off)
+    return Installation(engine, output, context, (*proofs, *apart, *([] if again is None else [again])), off)
 
 
 def card_of(installation: Installation, vocabulary: Vocabulary, name: str, revision: str) -> ModelCard:

@@ -12,6 +12,7 @@ from model_runtime.weights import Formula, scores_of, softmax_with_sink, visible
 
 # Weights that are held at once: 64 MB of float32.
 WEIGHTS_AT_ONCE = 2**24
+FEW = 4  # queries that are fetched one by one
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,13 @@ def rows_at(engine: Engine, recording: Recording, layer: int, positions: Sequenc
     formula, keys = formula_of(engine, layer), recording.keys[layer]
     assert keys is not None  # asked only of layers that attended
     chosen = torch.tensor(positions, device=keys.device)
-    query = recording.layer_queries(layer)[:, chosen]
-    starts = recording.starts(layer).to(keys.device)
-    visible = visible_keys(starts, 0, len(recording.ids))[chosen]
+    if len(positions) <= FEW:  # of a reduced recording, only these are computed again
+        query = torch.cat([recording.layer_queries(layer, one, one + 1) for one in positions], dim=1)
+    else:
+        low = min(positions)
+        query = recording.layer_queries(layer, low, max(positions) + 1)[:, chosen - low]
+    starts, columns = recording.starts(layer).to(keys.device)[chosen], torch.arange(keys.shape[1], device=keys.device)
+    visible = (columns >= starts[:, None]) & (columns <= chosen[:, None])
     return _rows(formula, query, keys, visible, positions[0])
 
 

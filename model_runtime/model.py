@@ -1,7 +1,7 @@
 """A loaded model: the questions that can be asked about a moment, and the steps that lead to the next."""
 
-import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from transformers import PreTrainedModel
 
@@ -18,6 +18,7 @@ from model_runtime.edits import Changes
 from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
 from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
+from model_runtime.keeping import Choice as RecordingChoice
 from model_runtime.moment import Ablate, Decoding, Intervention, Moment, Steer
 from model_runtime.part_questions import PartQuestions
 from model_runtime.position_questions import PositionQuestions
@@ -63,6 +64,7 @@ class Model(
         name: str = "model",
         revision: str = "",
         shelf_bytes: int | None = None,
+        recording: RecordingChoice = "auto",
     ) -> None:
         """Takes over a transformers model: installs the recorder in it and proves it.
 
@@ -72,6 +74,9 @@ class Model(
             name: What it was loaded by; moments carry it.
             revision: The commit of a hub model, else "".
             shelf_bytes: The most bytes of recordings to keep; by default 1 GB on a CPU, 4 GB elsewhere.
+            recording: What is kept of a text beside the cache: "full" for all that pictures need, "residual" for the
+                residual stream alone, from which one layer's queries are computed again when a head of it is opened;
+                "auto" for the first while that fits into `shelf_bytes`, else the second.
 
         Raises:
             ModelUnsupported: Its layers cannot be found, or nothing follows them.
@@ -80,7 +85,7 @@ class Model(
         self._engine, self._off = installation.engine, installation.off
         self._vocabulary = Vocabulary(tokenizer, self._engine.unembedding.vocabulary)
         self._card = card_of(installation, self._vocabulary, name, revision)
-        self._lock = threading.RLock()
+        self._lock = self._engine.lock
         self._ablation = Ablation(self._engine, self._vocabulary, self._card.context)
         self._steering = Steering(self._engine)
         self._attributor = Attributor(self._engine, self._lock)
@@ -89,6 +94,7 @@ class Model(
         self._output, self._replayed = installation.output, None
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
+        self._engine.keeping = replace(self._engine.keeping, choice=recording, limit=self._shelf.limit)
 
     @property
     def weight_bytes(self) -> int:

@@ -1,9 +1,9 @@
 """What was kept of one text: enough to extend it, cut it back, branch it and answer every question about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,15 +17,19 @@ from transformers.cache_utils import (
     LinearAttentionAndSlidingWindowAttentionLayer,
 )
 
-from model_runtime.chunks import Chunk, storages_of
+from model_runtime.chunks import Chunk, LayerParts, storages_of
 from model_runtime.glance import Glance
 from model_runtime.lens_rows import LensKept
 from model_runtime.moment import Intervention
 from model_runtime.records import Floats, Integers
 from model_runtime.stream_records import ResidualTable
 
+if TYPE_CHECKING:
+    from model_runtime.layer_replay import LayerReplay
+
 # Cache layers that are extended by making new tensors and cut by taking views. A dummy holds nothing of its own.
 GROWING = (DynamicLayer, DynamicIndexedLayer, DummyLayer)
+MOST_REPLAYED = 2  # layers whose parts a reduced recording keeps: the one that is open, and the one before it
 # Where the residual stream is read: a stream, or, where the second is True, a block between its attention and its MLP.
 Place = tuple[int, bool]
 
@@ -63,7 +67,7 @@ class Statistics:
 class Recording:
     """Everything kept of one text. Extending or cutting gives a new recording that shares this one's tensors.
 
-    Only `lens`, `glances`, `residual` and `newest`, which save work done once, are ever set after the making.
+    Only `lens`, `glances`, `residual`, `replayed` and `newest`, which save work done once, are set after the making.
 
     Attributes:
         ids: The tokens.
@@ -77,6 +81,8 @@ class Recording:
         lens: The lens as far as it has been asked for.
         glances: What mosaics were pooled from, the newest first.
         residual: The table of the residual stream, once it has been asked for.
+        again: Runs one layer again, where the chunks are reduced to the residual stream; None where all is kept.
+        replayed: Parts of layers that were run again lately, the newest first.
     """
 
     ids: tuple[int, ...]
@@ -90,6 +96,8 @@ class Recording:
     lens: LensKept | None = None
     glances: tuple[Glance, ...] = ()
     residual: ResidualTable | None = None
+    again: "LayerReplay | None" = None
+    replayed: tuple[LayerParts, ...] = ()
 
     def shared(self, ids: tuple[int, ...]) -> int:
         """How many leading tokens are the same."""
@@ -120,6 +128,7 @@ class Recording:
             rest -= chunk.tokens
         cache = branch(self.cache)
         cache.crop(tokens - len(self.ids))
+        replayed = [part for part in self.replayed if part.begin < tokens]
         return Recording(
             self.ids[:tokens],
             tuple(kept),
@@ -131,21 +140,60 @@ class Recording:
             None,
             self.lens and self.lens.cut(tokens),
             tuple(glance.cut(tokens) for glance in self.glances),
+            again=self.again,
+            replayed=tuple(part.part(part.begin, min(tokens, part.end)) for part in replayed),
         )
 
-    def queries(self, layer: int, head: int) -> torch.Tensor:
-        """[token, head width] of one head of an attending layer, over the whole text."""
-        return torch.cat([query[head] for chunk in self.chunks if (query := chunk.queries[layer]) is not None])
+    def queries(self, layer: int, head: int, begin: int = 0, end: int | None = None) -> torch.Tensor:
+        """[token, head width] of one head of an attending layer at positions begin to end - 1, by default all."""
+        end = len(self.ids) if end is None else end
+        if self.again is not None:
+            return _present(self._parts(layer, begin, end, keep=True).queries)[head]
+        return torch.cat([query[head, low:high] for query, low, high in self._pieces(layer, begin, end)])
 
-    def layer_queries(self, layer: int, first: int = 0) -> torch.Tensor:
-        """[head, token, head width] of all heads of an attending layer, from a position on."""
-        parts = []
-        for chunk in self.chunks:
+    def layer_queries(self, layer: int, begin: int = 0, end: int | None = None) -> torch.Tensor:
+        """[head, token, head width] of all heads of an attending layer, likewise."""
+        end = len(self.ids) if end is None else end
+        if self.again is not None:
+            return _present(self._parts(layer, begin, end).queries)
+        return torch.cat([query[:, low:high] for query, low, high in self._pieces(layer, begin, end)], dim=1)
+
+    def _pieces(self, layer: int, begin: int, end: int) -> Iterator[tuple[torch.Tensor, int, int]]:
+        """The kept queries of a layer, chunk by chunk, with the part of each that is asked for."""
+        for chunk, low, high in self._spans(begin, end):
             query = chunk.queries[layer]
-            if query is not None and first < chunk.tokens:
-                parts.append(query[:, max(first, 0) :])
-            first -= chunk.tokens
-        return torch.cat(parts, dim=1)
+            if query is not None:
+                yield query, low, high
+
+    def _spans(self, begin: int, end: int) -> Iterator[tuple[Chunk, int, int]]:
+        """The chunks of positions begin to end - 1, and which of their own tokens these are."""
+        offset = 0
+        for chunk in self.chunks:
+            low, high = max(begin - offset, 0), min(end - offset, chunk.tokens)
+            if low < high:
+                yield chunk, low, high
+            offset += chunk.tokens
+
+    def _parts(self, layer: int, begin: int, end: int, keep: bool = False) -> LayerParts:
+        """What a layer of a reduced recording computed; what is kept grows with the text.
+
+        Args:
+            layer: Block index.
+            begin: The first position.
+            end: The position after the last.
+            keep: Whether the layer will be asked for again soon.
+        """
+        assert self.again is not None  # the recording is reduced
+        with self.again.lock:
+            known = next((part for part in self.replayed if part.layer == layer and part.begin <= begin), None)
+            if known is not None and begin <= known.end:
+                found = known if end <= known.end else known.joined(self.again(self, layer, known.end, end))
+            else:
+                found = self.again(self, layer, begin, end)
+            if keep:
+                others = [part for part in self.replayed if part.layer != layer]
+                self.replayed = (found, *others)[:MOST_REPLAYED]
+        return found.part(begin, end)
 
     def starts(self, layer: int) -> torch.Tensor:
         """[token] the first key that each token sees in a layer."""
@@ -153,13 +201,8 @@ class Recording:
 
     def streams(self, stream: int, begin: int, end: int) -> torch.Tensor:
         """[token, width] of one stream at positions begin to end - 1."""
-        parts, offset = [], 0
-        for chunk in self.chunks:
-            low, high = max(begin - offset, 0), min(end - offset, chunk.tokens)
-            if low < high and chunk.streams is not None:
-                parts.append(chunk.streams[stream, low:high])
-            offset += chunk.tokens
-        return torch.cat(parts)
+        parts = [chunk.stream(stream, low, high) for chunk, low, high in self._spans(begin, end)]
+        return torch.cat([part for part in parts if part is not None])
 
     def at(self, place: Place, begin: int, end: int) -> torch.Tensor:
         """[token, width] the residual stream at a place, at positions begin to end - 1."""
@@ -169,13 +212,11 @@ class Recording:
 
     def attended(self, layer: int, begin: int, end: int) -> torch.Tensor:
         """[token, width] what one block's attention added at positions begin to end - 1; where midpoints are kept."""
-        parts, offset = [], 0
-        for chunk in self.chunks:
-            low, high = max(begin - offset, 0), min(end - offset, chunk.tokens)
-            if low < high and chunk.attended is not None:
-                parts.append(chunk.attended[layer, low:high])
-            offset += chunk.tokens
-        return torch.cat(parts)
+        if self.again is not None:
+            added = self._parts(layer, begin, end).attended
+            return torch.zeros_like(self.streams(layer, begin, end)) if added is None else added
+        spans = self._spans(begin, end)
+        return torch.cat([chunk.attended[layer, low:high] for chunk, low, high in spans if chunk.attended is not None])
 
     def kept_logits(self, position: int) -> torch.Tensor | None:
         """[vocabulary] the logits after a position where they were kept, else None."""
@@ -199,6 +240,19 @@ class Recording:
         for chunk in self.chunks:
             found |= chunk.storages
         return found
+
+    def answered(self) -> dict[int, int]:
+        """The memory behind what was computed since, likewise: layers run again, the lens, glances."""
+        held = storages_of([tensor for part in self.replayed for tensor in (part.queries, part.attended)])
+        held |= {id(glance): glance.nbytes for glance in self.glances}
+        for rows in () if self.lens is None else (self.lens.streams, self.lens.middle):
+            held |= {} if rows is None else {id(grid): grid.nbytes for grid in rows.grids}
+        return held
+
+
+def _present(queries: torch.Tensor | None) -> torch.Tensor:
+    assert queries is not None  # asked only of layers that attended
+    return queries
 
 
 def new_cache(config: Any) -> DynamicCache:

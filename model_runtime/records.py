@@ -178,7 +178,8 @@ class Proof:
     Attributes:
         name: What was checked, in a few words.
         feature: The part of the page that rests on it: "attention", "ablation", "lens", "middle" (of the lens),
-            "hidden", "contributions", "heads" (of the contributions) or "distribution".
+            "hidden", "contributions", "heads" (of the contributions), "distribution" or "replay" (of one layer, without
+            which long texts take more memory).
         passed: Whether it held.
         error: The largest difference found, relative to the quantity's largest value.
         bound: What the error had to stay under.

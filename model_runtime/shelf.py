@@ -30,8 +30,8 @@ class Shelf:
         held: dict[int, int] = {}
         for storages in self._storages.values():
             held.update(storages)
-        for recording in self._recordings.values():  # glances come after the recording was put here
-            held.update({id(glance): glance.nbytes for glance in recording.glances})
+        for recording in self._recordings.values():
+            held.update(recording.answered())
         return sum(held.values())
 
     def find(self, ids: tuple[int, ...], interventions: tuple[Intervention, ...] = ()) -> tuple[Recording | None, int]:
