@@ -4,12 +4,13 @@ import hashlib
 import json
 import threading
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import numpy as np
+from jinja2 import TemplateError
 
 from model_runtime.errors import EmptyPrompt, NoChatTemplate, OutOfRange
+from model_runtime.pieces import SPACE, Between, is_byte, spelled, style_of
 from model_runtime.token_kinds import kind_of
 from model_runtime.vocabulary_records import ADDED, BYTE, NONE, SPECIAL, Pieces
 
@@ -32,6 +33,7 @@ class Tokenizer(Protocol):
     bos_token_id: int | None
     eos_token_id: int | None
     all_special_ids: list[int]
+    added_tokens_decoder: dict[int, Any]
 
     def __call__(self, text: str, *, add_special_tokens: bool = True) -> Any:
         """Encodes a text."""
@@ -39,7 +41,7 @@ class Tokenizer(Protocol):
     def get_vocab(self) -> dict[str, int]:
         """Every piece with its id, added tokens included."""
 
-    def decode(self, ids: list[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> str:
+    def decode(self, ids: list[int], **options: bool) -> str:
         """The text of ids."""
 
     def apply_chat_template(self, messages: list[dict[str, str]], **options: Any) -> Any:
@@ -66,12 +68,13 @@ class Vocabulary:
         self.plain_ids = tuple(sorted(token for token in {*self._pieces} - self.special_ids if token < size))
         self._bytes: dict[int, bytes] = {}
         self._texts: dict[int, str] = {}
-        backend = getattr(tokenizer, "backend_tokenizer", None)
-        description: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {}
-        added = description.get("added_tokens") or ()
-        self._added = {entry["id"]: entry["content"] for entry in added}
-        self._marked = self.special_ids | {entry["id"] for entry in added if entry.get("special")}
-        self._style = _style(json.dumps(description.get("decoder")))
+        added = tokenizer.added_tokens_decoder
+        self._added: dict[int, str] = {token: str(entry.content) for token, entry in added.items()}
+        self._marked = self.special_ids | {token for token, entry in added.items() if entry.special}
+        self._python = getattr(tokenizer, "backend_tokenizer", None) is None
+        pieces = {piece: token for token, piece in self._pieces.items() if token not in self._added}
+        self._style = style_of(tokenizer, pieces)
+        self._between = Between(pieces, self._plain, self.decode) if self._style == "other" else None
 
     @property
     def chat(self) -> bool:
@@ -89,9 +92,24 @@ class Vocabulary:
         return self._tokenizer.eos_token_id
 
     def encode(self, text: str, *, special: bool = True) -> tuple[int, ...]:
-        """The ids of a text, as `tokenizer(text)` gives them; `special=False` leaves the added special tokens out."""
+        """The ids of a text, as `tokenizer(text)` gives them; `special=False` leaves the added special tokens out.
+
+        Raises:
+            OutOfRange: The tokenizer gives an id that the model does not have.
+        """
         with self._lock:
-            return tuple(self._tokenizer(_sound(text), add_special_tokens=special).input_ids)
+            ids = tuple(self._tokenizer(_sound(text), add_special_tokens=special).input_ids)
+        unknown = next((token for token in ids if token >= self.size), None)
+        if unknown is not None:
+            raise OutOfRange(
+                f"The tokenizer makes {self._pieces.get(unknown)!r} of this text, token id {unknown}, and the model "
+                f"has ids 0 to {self.size - 1}: this is not its own tokenizer. Leave that out, or open the model with "
+                "its own tokenizer."
+            )
+        return ids
+
+    def _plain(self, text: str) -> tuple[int, ...]:
+        return self.encode(text, special=False)
 
     def prompt(self, text: str, *, chat: bool) -> tuple[int, ...]:
         """The ids that a generation begins with.
@@ -117,9 +135,19 @@ class Vocabulary:
         return self.encode(self.render(text), special=False)  # the template writes the BOS itself; two would be wrong
 
     def render(self, text: str) -> str:
-        """What the chat template makes of a message of the user. There must be a template."""
+        """What the chat template makes of a message of the user. There must be a template.
+
+        Raises:
+            NoChatTemplate: The template fails or refuses the message.
+        """
         messages = [{"role": "user", "content": _sound(text)}]
-        rendered: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        try:
+            rendered: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        except (TemplateError, ValueError, TypeError, LookupError, AttributeError) as error:  # it is the model's code
+            raise NoChatTemplate(
+                f"This model's chat template cannot write the message: {error}. "
+                "Turn chat off to send the text as it is."
+            ) from error
         return rendered
 
     def said(self, ids: tuple[int, ...]) -> str | None:
@@ -176,15 +204,19 @@ class Vocabulary:
             return SPECIAL
         if token in self._added:
             return ADDED
-        if (self._style == "bytes" and len(piece) == 1) or (self._style == "metaspace" and _is_byte(piece)):
+        if is_byte(piece, self._style):
             return BYTE
         return kind_of(self.bytes_of(token))
 
     def decode(self, ids: tuple[int, ...]) -> str:
         """The text of several tokens together, special tokens included."""
         known = [token for token in ids if token in self._pieces]
+        if self._python and self._style != "other":  # these decoders leave `<0x0A>` as it is, and drop outer spaces
+            text = b"".join(map(self.bytes_of, known)).decode("utf-8", errors="replace")
+            return text.removeprefix(" ") if self._style == "metaspace" else text
+        exact = {"clean_up_tokenization_spaces": False, "spaces_between_special_tokens": False}
         with self._lock:
-            return self._tokenizer.decode(known, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            return self._tokenizer.decode(known, skip_special_tokens=False, **exact)
 
     def written(self, ids: tuple[int, ...]) -> str:
         """A text, special tokens included, that `encode(text, special=False)` makes these ids of; else the nearest."""
@@ -226,16 +258,13 @@ class Vocabulary:
         if piece is None:
             return b""
         if token in self._added or token in self.special_ids:
-            content: str = self._added.get(token, piece)
+            content = self._added.get(token, piece)
+            if self._style == "metaspace" and token not in self._marked:  # Gemma lists its runs of spaces so
+                content = content.replace(SPACE, " ")
             return content.encode("utf-8", errors="replace")
-        if self._style == "bytes":
-            return _byte_level(piece)
-        if self._style == "metaspace":
-            if _is_byte(piece):
-                return bytes([int(piece[3:5], 16)])
-            # Decoding one such token alone drops its leading space, so the piece itself is read.
-            return piece.replace("\u2581", " ").encode()
-        return self.decode((token,)).encode("utf-8", errors="replace")
+        if self._between is not None:
+            return self._between(token).encode("utf-8", errors="replace")
+        return spelled(piece, self._style)
 
     def check(self, token: int) -> None:
         """Refuses ids that the model does not have."""
@@ -246,36 +275,6 @@ class Vocabulary:
         """A hash of every piece with its id."""
         pieces = sorted(self._tokenizer.get_vocab().items(), key=lambda item: (item[1], item[0]))
         return hashlib.sha256(json.dumps(pieces).encode()).hexdigest()
-
-
-def _style(decoder: str) -> str:
-    """How pieces are written, read from the tokenizer's own decoder: "bytes", "metaspace" or "other"."""
-    if '"ByteLevel"' in decoder:
-        return "bytes"
-    if '"Metaspace"' in decoder or "\\u2581" in decoder or '"ByteFallback"' in decoder:
-        return "metaspace"
-    return "other"
-
-
-def _is_byte(piece: str) -> bool:
-    """Whether a piece such as `<0x0A>` stands for one byte."""
-    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")
-
-
-@lru_cache(maxsize=1)
-def _alphabet() -> dict[str, int]:
-    """GPT-2's reversible alphabet: printable bytes stand for themselves, the rest for characters from 256 up."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
-
-
-def _byte_level(piece: str) -> bytes:
-    alphabet = _alphabet()
-    return b"".join(
-        bytes([alphabet[letter]]) if letter in alphabet else letter.encode("utf-8", errors="replace")
-        for letter in piece
-    )
 
 
 def _sound(text: str) -> str:
