@@ -49,6 +49,7 @@ from model_runtime.head_records import (
 )
 from model_runtime.lens_records import LensCell, LensCurves, LensGrid, LensReading
 from model_runtime.mask_records import KernelTime, KernelTiming, MaskChoice, MaskTable, OwnMask
+from model_runtime.memory_records import MemoryNeed
 from model_runtime.moment import Ablate, Decoding, Moment, Steer
 from model_runtime.part_records import Contributions, NeuronTable, Question
 from model_runtime.position_records import LearnedPositions, PackedRun, Packing, PositionScheme, RotaryHead
@@ -140,6 +141,7 @@ __all__ = [
     "LoadingStopped",
     "MaskChoice",
     "MaskTable",
+    "MemoryNeed",
     "Model",
     "ModelCard",
     "ModelError",
@@ -181,6 +183,7 @@ __all__ = [
     "UnequalTexts",
     "VocabularyFacts",
     "VocabularyPage",
+    "estimate",
     "load_model",
     "load_tokenizer",
     "offers",
@@ -192,15 +195,23 @@ def load_model(
     *,
     device: str = "auto",
     dtype: str = "auto",
+    quantise: str = "",
+    adapter: str = "",
     progress: Callable[[str, float | None], None] | None = None,
 ) -> "Model":
     """Loads a model and proves that what it will show is what it computes.
 
     Args:
-        name: "builtin", a Hugging Face id such as "Qwen/Qwen3-0.6B" (with a revision: "Qwen/Qwen3-0.6B@main"), or a
-            folder. Code from a model's repository is never run.
-        device: "auto" (CUDA where present, else the CPU) or a torch device such as "cpu" or "cuda:1".
+        name: "builtin", a Hugging Face id such as "Qwen/Qwen3-0.6B" (with a revision: "Qwen/Qwen3-0.6B@main"), a
+            folder, or a GGUF file ("model.gguf", or "org/repository:model.gguf" on the hub). Behind the name may stand
+            how to quantise ("org/model:4bit") and an adapter ("org/model + org/adapter"), so that moments, which carry
+            it, lead to the same model again. The name of an adapter alone opens it on the base that it names. Code
+            from a model's repository is never run.
+        device: "auto" (CUDA where present, with all GPUs together where one is too small, else the CPU), a torch device
+            such as "cpu" or "cuda:1", or "spread" for all GPUs and, where they are too small, the CPU's memory.
         dtype: "auto" (float32 on a CPU, the checkpoint's own on CUDA), "float32", "bfloat16" or "float16".
+        quantise: "8bit" or "4bit" to round the weights with bitsandbytes, on CUDA alone.
+        adapter: A PEFT adapter (folder or id) to add to the weights.
         progress: Called with what is being done and, where it is known, how much of it is done (0 to 1); while files
             are fetched several times a second, with their bytes in words. It stops the loading by raising
             `LoadingStopped`: files that were fetched whole stay for the next time.
@@ -216,7 +227,32 @@ def load_model(
     """
     from model_runtime.loading import load  # late: this import brings torch
 
-    return load(name, device=device, dtype=dtype, progress=progress)
+    return load(name, device=device, dtype=dtype, quantise=quantise, adapter=adapter, progress=progress)
+
+
+def estimate(
+    name: str, *, device: str = "auto", dtype: str = "auto", quantise: str = "", adapter: str = ""
+) -> MemoryNeed:
+    """How much memory a model will take, before its weights are fetched or read.
+
+    Args:
+        name: As `load_model` takes it, and so the others.
+        device: Where it is to go.
+        dtype: What its weights are to be in.
+        quantise: How they are to be rounded.
+        adapter: What is to be added to them.
+
+    Returns:
+        The bytes of the weights (from the files' headers, or their sizes on the hub) and of what is kept of a typical
+        text, and what is free on the device.
+
+    Raises:
+        ModelNotFound: There is no such model, or no way to reach it.
+        ModelUnsupported: The files are no causal language model that transformers knows by itself.
+    """
+    from model_runtime.loading import need_of  # late: this import brings torch
+
+    return need_of(name, device=device, dtype=dtype, quantise=quantise, adapter=adapter)
 
 
 def load_tokenizer(name: str) -> "Vocabulary":

@@ -72,7 +72,9 @@ def install(model: PreTrainedModel) -> Installation:
     return Installation(engine, output, context, (*proofs, *apart, *([] if again is None else [again])), off)
 
 
-def card_of(installation: Installation, vocabulary: Vocabulary, name: str, revision: str) -> ModelCard:
+def card_of(
+    installation: Installation, vocabulary: Vocabulary, name: str, revision: str, notes: tuple[str, ...]
+) -> ModelCard:
     """The facts of an installed model; those of its attention as it was seen to run, else from the config."""
     engine, model = installation.engine, installation.engine.model
     config = engine.anatomy.config
@@ -104,4 +106,5 @@ def card_of(installation: Installation, vocabulary: Vocabulary, name: str, revis
         chat=vocabulary.chat,
         end_ids=parts.end_ids(model, vocabulary.end_id),
         proofs=installation.proofs,
+        notes=notes,
     )

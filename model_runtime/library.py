@@ -5,8 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from model_runtime.catalogue import Offer, offers
-from model_runtime.loading import device_of, free_memory, load
+from model_runtime.loading import load
+from model_runtime.memory import free_memory
 from model_runtime.model import Model
+from model_runtime.placement import device_of
 
 DEFAULT_BYTES = 16 * 2**30
 

@@ -1,210 +1,166 @@
-"""From a name to a model: finds the files, checks that they can be opened, loads them."""
+"""From a name to a model: finds the files, checks that they can be opened and fit, loads them."""
 
-import json
-import os
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers import AutoTokenizer, PreTrainedModel
 
-from model_runtime.errors import ModelNotFound, ModelTooLarge, ModelUnsupported
-from model_runtime.hub import HubModel, fetch, find_on_hub
+from model_runtime.adapters import base_of, check_adapter, merged
+from model_runtime.errors import ModelTooLarge, ModelUnsupported
+from model_runtime.failures import FAILURES
+from model_runtime.hub import fetch
 from model_runtime.loading_progress import Progress, Reporter
+from model_runtime.memory import memory_need
+from model_runtime.memory_records import MemoryNeed
 from model_runtime.model import Model
+from model_runtime.model_files import ModelFiles, find_files, weight_files
+from model_runtime.model_kinds import read_config
+from model_runtime.model_names import ModelName, read_name
+from model_runtime.placement import Place, device_of, dtype_of, place_for
+from model_runtime.quantisation import check_quantisation
 from model_runtime.vocabulary import Vocabulary
-
-_BUILTIN = Path(__file__).resolve().parent.parent / "builtin_model"
-BUILTIN = {"builtin": _BUILTIN / "weights", "builtin-gpt2": _BUILTIN / "weights_gpt2"}
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# What transformers raises at files that it cannot use.
-FAILURES = (
-    ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError, OSError, EOFError, SafetensorError,
-    UnpicklingError,
-)  # fmt: skip
-HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+from model_runtime.weights_reading import read_weights
 
 
-def load(name: str, *, device: str, dtype: str, progress: Progress | None) -> Model:
-    """Loads a model by name; `model_runtime.load_model` says what may be given and raised."""
+@dataclass(frozen=True)
+class _Plan:
+    """What is going to be loaded, before any weight is fetched or read.
+
+    Attributes:
+        files: The model's files.
+        weights: Those that hold its weights.
+        adapter: The files of what goes onto it, None for nothing.
+        config: Its config.
+        device: Where it is to go, or the first of several.
+        dtype: What its weights are to be in.
+        quantise: "8bit", "4bit" or "".
+    """
+
+    files: ModelFiles
+    weights: list[str]
+    adapter: ModelFiles | None
+    config: Any
+    device: torch.device
+    dtype: str
+    quantise: str
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What the model is opened by again, and its commit: a moment carries both."""
+        title = f"{self.files.title}:{self.quantise}" if self.quantise else self.files.title
+        if self.adapter is not None:
+            return f"{self.files.exact} + {self.adapter.exact}", ""
+        return title, self.files.commit
+
+    def need(self) -> MemoryNeed:
+        return memory_need(
+            self.files, self.weights, self.config, device=self.device, dtype=self.dtype, quantise=self.quantise
+        )  # fmt: skip
+
+
+def load(
+    name: str, *, device: str, dtype: str, quantise: str = "", adapter: str = "", progress: Progress | None = None
+) -> Model:
+    """Loads a model; `model_runtime.load_model` says what may be given and raised."""
     report = Reporter(progress)
-    where = device_of(device)
     report.phase(0.7)
     report("Looking for the model")
-    found = _find(name, report)
-    config = _config(found.folder, name)
+    plan = _plan(read_name(name, quantise=quantise, adapter=adapter), device, dtype, report)
+    place = place_for(plan.need(), plan.device, device)
     report("Reading the tokenizer")
-    tokenizer = _tokenizer(found.folder, name)
-    if found.hub is not None:
-        fetch(found.hub, _weight_files(found), report)
-    _check_memory(found.folder, name, config, where, dtype)
+    tokenizer = _tokenizer(plan.files)
+    for files in (plan.files, plan.adapter):
+        if files is not None and files.hub is not None:
+            fetch(files.hub, weight_files(files), report)
     report.phase(0.9)
     report("Reading the weights", 0.0)
-    model = _weights(found.folder, name, config, where, _dtype(dtype, where))
+    model = read_weights(
+        plan.files, plan.config, place, dtype=plan.dtype, quantise=plan.quantise, report=report
+    )  # fmt: skip
+    if plan.adapter is not None:
+        report("Putting the adapter into the weights")
+        model = merged(model, plan.adapter, weight_files(plan.adapter))
     report.phase(1.0)
     report("Checking that what will be shown is what the model computes", 0.0)
-    loaded = _checked(model, tokenizer, found.title, found.commit)
+    loaded = _checked(model, tokenizer, plan, _notes(plan, place))
     report("Ready", 1.0)
     return loaded
 
 
-def device_of(name: str) -> torch.device:
-    """The device of a name as `load_model` takes it.
-
-    Raises:
-        ModelUnsupported: There is no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ModelUnsupported(f"There is no device {name!r}; use auto, cpu or cuda.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ModelUnsupported("This machine has no CUDA device that PyTorch can use; use device='cpu' or 'auto'.")
-    return device
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype | str:
-    """What transformers takes: its own "auto" is the checkpoint's dtype."""
-    if name == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
-    if name not in DTYPES:
-        raise ModelUnsupported(f"There is no dtype {name!r} here; use auto, {', '.join(DTYPES)}.")
-    return DTYPES[name]
+def need_of(name: str, *, device: str, dtype: str, quantise: str, adapter: str) -> MemoryNeed:
+    """What a model will take; `model_runtime.estimate` says what may be given and raised."""
+    return _plan(read_name(name, quantise=quantise, adapter=adapter), device, dtype, Reporter(None)).need()
 
 
 def open_tokenizer(name: str) -> Vocabulary:
     """Opens a tokenizer by name; `model_runtime.load_tokenizer` says what may be given and raised."""
-    tokenizer = _tokenizer(_find(name, Reporter(None)).folder, name)
+    files, _ = _found(read_name(name), Reporter(None))
+    tokenizer = _tokenizer(files)
     return Vocabulary(tokenizer, max(tokenizer.get_vocab().values(), default=-1) + 1)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """Where a model's files are: the title is its name without the revision, the commit is "" for local ones."""
-
-    folder: Path
-    commit: str
-    title: str
-    hub: HubModel | None = None
-
-
-def _find(name: str, report: Reporter) -> _Found:
-    if name in BUILTIN:
-        folder = BUILTIN[name]
-        if not (folder / "config.json").is_file():
-            raise ModelNotFound(f"The built-in model's files are missing from {folder}. Clone the repository again.")
-        return _Found(folder, "", name)
-    if name and Path(name).is_dir():  # an empty path would be the present folder
-        return _Found(Path(name), "", name)
-    identity, _, revision = name.partition("@")
-    if not HUB_ID.fullmatch(identity) or os.path.isabs(name):
-        raise ModelNotFound(
-            f"There is no folder {name!r}, and no Hugging Face id such as Qwen/Qwen3-0.6B looks like it."
-        )
-    hub = find_on_hub(identity, revision or None, report)
-    return _Found(hub.folder, hub.commit, identity, hub)
+def _plan(name: ModelName, device: str, dtype: str, report: Reporter) -> _Plan:
+    where = device_of(device)
+    files, adapter = _found(name, report)
+    if adapter is not None:
+        check_adapter(adapter, name.quantise)
+    config = read_config(files)
+    check_quantisation(files.title, config, name.quantise, where)
+    return _Plan(
+        files, weight_files(files), adapter, config, where, dtype_of(dtype, where, config), name.quantise
+    )  # fmt: skip
 
 
-def _weight_files(found: _Found) -> list[str]:
-    """The files of a hub model's weights, chosen as transformers chooses: safetensors first, then PyTorch's own."""
-    sizes = found.hub.sizes if found.hub is not None else {}
-    for single in ("model.safetensors", "pytorch_model.bin"):
-        if single in sizes:
-            return [single]
-        index = found.folder / f"{single}.index.json"
-        if index.is_file():
-            try:
-                return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-            except (ValueError, LookupError, TypeError, AttributeError) as error:
-                raise ModelUnsupported(f"{index.name} of {found.title} is no index of weights: {error!r}") from error
-    return []
-
-
-def _config(folder: Path, name: str) -> Any:
-    """The config, once it is clear that transformers knows the model by itself."""
-    try:
-        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelNotFound(f"{name} holds no config.json, so it is no model that transformers can open.") from error
-    except (ValueError, OSError) as error:
-        raise ModelUnsupported(f"The config.json of {name} cannot be read: {error}") from error
-    kind = raw.get("model_type") if isinstance(raw, dict) else None
-    if kind not in CONFIG_MAPPING:
-        own = " It needs its own code, and code from a repository is never run here." if "auto_map" in str(raw) else ""
-        raise ModelUnsupported(f"{name} is of type {kind!r}, which transformers does not know.{own} Choose another.")
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except FAILURES as error:
-        raise ModelUnsupported(f"The config.json of {name} cannot be used: {error}") from error
-    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+def _found(name: ModelName, report: Reporter) -> tuple[ModelFiles, ModelFiles | None]:
+    """The files of a model, and of the adapter where one was asked for or is what the name leads to."""
+    files = find_files(name.model, report)
+    if name.adapter is not None:
+        adapter = find_files(name.adapter, report)
+    elif files.is_adapter:
+        files, adapter = find_files(base_of(files), report), files
+    else:
+        return files, None
+    if files.is_adapter:
         raise ModelUnsupported(
-            f"{name} is of type {kind!r}, which does not write token by token. Choose a causal model."
+            f"{files.title} is an adapter itself. Give a whole model, and one adapter to go onto it."
         )
-    return config
+    return files, adapter
 
 
-def _check_memory(folder: Path, name: str, config: Any, device: torch.device, dtype: str) -> None:
-    """Refuses what clearly does not fit: a CPU without memory ends the whole program instead of raising an error."""
-    stored = sum(file.stat().st_size for file in [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
-    kept = getattr(config, "dtype", None) or torch.float32
-    wanted = _dtype(dtype, device)
-    needed = stored * (wanted.itemsize if isinstance(wanted, torch.dtype) else kept.itemsize) // kept.itemsize
-    free = free_memory(device)
-    if free is not None and needed > free:
-        raise ModelTooLarge(
-            f"The weights of {name} take {needed / 2**30:.1f} GB and {device} has {free / 2**30:.1f} GB free. "
-            "Use a smaller model, or dtype='bfloat16' where that is not yet so."
+def _tokenizer(files: ModelFiles) -> Any:
+    if not files.has_tokenizer:
+        raise ModelUnsupported(
+            f"{files.title} holds no tokenizer (such as tokenizer.json). Copy the tokenizer's files of the model "
+            "that it was made from into it."
         )
-
-
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be taken on a device, None where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    facts = Path("/proc/meminfo")
-    if device.type != "cpu" or not facts.is_file():
-        return None
-    lines = dict(line.split(":", 1) for line in facts.read_text(encoding="ascii").splitlines())
-    return int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else None
-
-
-def _tokenizer(folder: Path, name: str) -> Any:
+    where: dict[str, Any] = {"gguf_file": files.gguf} if files.gguf else {}
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False, **where)
     except FAILURES as error:
-        raise ModelUnsupported(f"The tokenizer of {name} cannot be opened: {error}") from error
+        raise ModelUnsupported(
+            f"The tokenizer of {files.title} cannot be opened: {error}. Choose another model, or one with a "
+            "tokenizer.json."
+        ) from error
 
 
-def _weights(folder: Path, name: str, config: Any, device: torch.device, dtype: torch.dtype | str) -> PreTrainedModel:
+def _notes(plan: _Plan, place: Place) -> tuple[str, ...]:
+    """What a reader of the numbers has to know about how the weights came to be."""
+    notes: Sequence[str | None] = (
+        f"The weights are those of the GGUF file {plan.files.gguf}, rounded when it was made, and computed with in "
+        f"{plan.dtype}." if plan.files.gguf else None,
+        f"The adapter {plan.adapter.title} is added to the weights of {plan.files.title}." if plan.adapter else None,
+        f"The weights are rounded to {plan.quantise}; what they compute is in 16 bits." if plan.quantise else None,
+        "The layers are spread over several devices." if place.shares is not None else None,
+    )  # fmt: skip
+    return tuple(note for note in notes if note is not None)
+
+
+def _checked(model: PreTrainedModel, tokenizer: Any, plan: _Plan, notes: tuple[str, ...]) -> Model:
+    name, revision = plan.name
     try:
-        opened: Any = AutoModelForCausalLM.from_pretrained(
-            folder, config=config, dtype=dtype, trust_remote_code=False, output_loading_info=True
-        )
-        model, info = opened
-        lacking: set[str] = info["missing_keys"]
-        if lacking:  # transformers would only warn, and fill them with noise
-            raise ModelUnsupported(
-                f"The weights of {name} lack {len(lacking)} tensors, such as {min(lacking)}. Get its files again."
-            )
-        placed: PreTrainedModel = model.to(device=device)
-        return placed
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ModelTooLarge(f"{device} has not enough memory for {name}. Use a smaller one or 'bfloat16'.") from error
-    except FAILURES as error:
-        raise ModelUnsupported(f"The weights of {name} cannot be opened: {error}") from error
-
-
-def _checked(model: PreTrainedModel, tokenizer: Any, name: str, revision: str) -> Model:
-    try:
-        return Model(model, tokenizer, name=name, revision=revision)
+        return Model(model, tokenizer, name=name, revision=revision, notes=notes)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelTooLarge(f"{model.device} has not enough memory to run {name}. Use a smaller model.") from error
     except FAILURES as error:

@@ -63,6 +63,7 @@ class Model(
         *,
         name: str = "model",
         revision: str = "",
+        notes: tuple[str, ...] = (),
         shelf_bytes: int | None = None,
         recording: RecordingChoice = "auto",
     ) -> None:
@@ -73,6 +74,7 @@ class Model(
             tokenizer: Its tokenizer.
             name: What it was loaded by; moments carry it.
             revision: The commit of a hub model, else "".
+            notes: What its card is to say about its weights.
             shelf_bytes: The most bytes of recordings to keep; by default 1 GB on a CPU, 4 GB elsewhere.
             recording: What is kept of a text beside the cache: "full" for all that pictures need, "residual" for the
                 residual stream alone, from which one layer's queries are computed again when a head of it is opened;
@@ -84,7 +86,7 @@ class Model(
         installation = install(model)
         self._engine, self._off = installation.engine, installation.off
         self._vocabulary = Vocabulary(tokenizer, self._engine.unembedding.vocabulary)
-        self._card = card_of(installation, self._vocabulary, name, revision)
+        self._card = card_of(installation, self._vocabulary, name, revision, notes)
         self._lock = self._engine.lock
         self._ablation = Ablation(self._engine, self._vocabulary, self._card.context)
         self._steering = Steering(self._engine)

@@ -217,6 +217,7 @@ class ModelCard:
         chat: Whether the tokenizer has a chat template.
         end_ids: Tokens that end a text.
         proofs: What was checked at load.
+        notes: What a reader of its numbers has to know about how its weights came to be; empty for weights as they are.
     """
 
     name: str
@@ -237,3 +238,4 @@ class ModelCard:
     chat: bool
     end_ids: tuple[int, ...]
     proofs: tuple[Proof, ...]
+    notes: tuple[str, ...] = ()

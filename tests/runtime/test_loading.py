@@ -67,15 +67,15 @@ def test_public_names_are_pinned():
     names = """
         Ablate AblationScan AnatomyMap AttentionMap Attribution BadDecoding BadMoment BeamTree BlockDrawing
         BlockStep CacheTable CacheTiming CacheWay CATALOGUE ChoiceStep ChoiceSteps CombinedMap Composition
-        ContextFull ContextUse Contributions Decoding Distribution Draws EmptyPrompt Entries FeatureUnavailable
-        Feedforward FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic HeadPairs HeadRanking
-        HeadSimilarity HeadTable InputError InsideHead KernelTime KernelTiming LearnedPositions LeftOut LensCell
-        LensCurves LensGrid LensReading Library load_model load_tokenizer LoadingStopped MaskChoice MaskTable
-        Model ModelCard ModelError ModelNotFound ModelTooLarge ModelUnsupported Moment NearestTokens NeuronTable
-        NoChatTemplate Offer offers OutOfRange OwnMask PackedRun Packing ParameterPart PartAttention PartEffects
-        PartSpans PatchGrid Pieces Positions PositionScheme Predictions PromptForms Proof Question ResidualTable
-        RotaryHead SpecialTokens Stage Steer StreamSimilarity TextEnded TokenscopeError TokenSimilarity
-        TokenTable TreeLine UnequalTexts VocabularyFacts VocabularyPage
+        ContextFull ContextUse Contributions Decoding Distribution Draws EmptyPrompt Entries estimate
+        FeatureUnavailable Feedforward FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic HeadPairs
+        HeadRanking HeadSimilarity HeadTable InputError InsideHead KernelTime KernelTiming LearnedPositions
+        LeftOut LensCell LensCurves LensGrid LensReading Library load_model load_tokenizer LoadingStopped
+        MaskChoice MaskTable MemoryNeed Model ModelCard ModelError ModelNotFound ModelTooLarge ModelUnsupported
+        Moment NearestTokens NeuronTable NoChatTemplate Offer offers OutOfRange OwnMask PackedRun Packing
+        ParameterPart PartAttention PartEffects PartSpans PatchGrid Pieces Positions PositionScheme Predictions
+        PromptForms Proof Question ResidualTable RotaryHead SpecialTokens Stage Steer StreamSimilarity TextEnded
+        TokenscopeError TokenSimilarity TokenTable TreeLine UnequalTexts VocabularyFacts VocabularyPage
     """
     assert set(model_runtime.__all__) == set(names.split())
     for name in model_runtime.__all__:
@@ -119,10 +119,14 @@ def test_damaged_and_missing_files(folder):
     with pytest.raises(ModelUnsupported, match="weights"):
         load_model(str(folder))
     (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelNotFound, match=r"no weights.*but chat_template.*Copy"):
+        load_model(str(folder))
+    (folder / "pytorch_model.bin").write_bytes(b"no pickle")
     with pytest.raises(ModelUnsupported, match="weights"):
         load_model(str(folder))
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(ModelUnsupported, match="tokenizer"):
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(ModelUnsupported, match=r"no tokenizer.*Copy"):
         load_model(str(folder))
 
 
@@ -134,9 +138,11 @@ def test_devices_and_dtypes_that_do_not_exist(saved):
 
 
 def test_a_model_that_does_not_fit_is_refused_before_it_is_read(folder):
-    with (folder / "model.safetensors").open("r+b") as file:
-        file.truncate(2**42)  # a sparse file: it has the size and takes no room
-    with pytest.raises(ModelTooLarge, match="GB free"):
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2**20, 2**20], "data_offsets": [0, 2**42]}}).encode()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 2**42)  # a sparse file: it has the size and takes no room
+    with pytest.raises(ModelTooLarge, match=r"4398 GB of weights.*1,024 tokens.*GB free.*bfloat16.*smaller"):
         load_model(str(folder))
 
 

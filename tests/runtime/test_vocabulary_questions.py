@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import processors
 
 from model_runtime import FeatureUnavailable, ModelNotFound, OutOfRange, load_tokenizer
-from model_runtime.loading import BUILTIN
 from model_runtime.model import Model
+from model_runtime.model_names import BUILTIN
 from model_runtime.vocabulary import Vocabulary
 from model_runtime.vocabulary_records import KINDS
 from tests.runtime.comparison import moment_of

@@ -1,0 +1,10 @@
+"""What transformers and the libraries under it raise at files that they cannot use."""
+
+from pickle import UnpicklingError
+
+from safetensors import SafetensorError
+
+FAILURES = (
+    ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError, OSError, EOFError, SafetensorError,
+    UnpicklingError,
+)  # fmt: skip
