@@ -13,6 +13,12 @@ from model_runtime.errors import ModelUnsupported
 # What the config of a family may call the longest text; ALiBi models name none and take any length.
 CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "n_ctx")
 CONTEXT_WITHOUT_LIMIT = 2048
+# What the config of a family calls the reach of a kind of layer.
+WINDOW_NAMES = {
+    "sliding_attention": "sliding_window",
+    "chunked_attention": "attention_chunk_size",
+    "local": "window_size",
+}
 # Facts of a config that say how it was stored or run, not what the model is.
 PASSING_FACTS = (
     *("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache", "architectures"),
@@ -76,9 +82,9 @@ def context_limit(config: Any) -> int:
 
 def window(config: Any, layer: int) -> int | None:
     """The sliding window or chunk of a layer in tokens by its config, None where it sees everything before it."""
-    kinds = getattr(config, "layer_types", None)
-    kind = kinds[layer] if kinds else "sliding_attention"
-    name = {"sliding_attention": "sliding_window", "chunked_attention": "attention_chunk_size"}.get(kind)
+    kinds = getattr(config, "layer_types", None) or getattr(config, "attention_layers", None)
+    kind = kinds[layer] if isinstance(kinds, list | tuple) else "sliding_attention"
+    name = WINDOW_NAMES.get(kind)
     value = getattr(config, name, None) if name else None
     return value if isinstance(value, int) else None
 

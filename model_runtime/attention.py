@@ -23,9 +23,9 @@ def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -
     shared = formula.key_value_head(head)
     with engine.running():
         visible = visible_keys(recording.starts(layer).to(query.device), 0, len(recording.ids))
-        scores = scores_of(query[None], keys[shared][None], formula, visible)
-        sinks = None if formula.sinks is None else formula.sinks.reshape(-1)[head : head + 1]
-        weights, sink = softmax_with_sink(scores, sinks)
+        alone = formula.only(head)
+        scores = scores_of(query[None], keys[shared][None], alone, visible)
+        weights, sink = softmax_with_sink(scores, alone.sinks)
     return AttentionMap(
         layer=layer,
         head=head,

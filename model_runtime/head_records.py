@@ -250,8 +250,8 @@ class HeadSimilarity:
 class InsideHead:
     """One head for one query, from its vectors to its output; every row adds up.
 
-    score = sum(products) * scale, softcapped where the model does that; hidden keys are left out; weight = softmax of
-    the scores beside the model's own sink; output = sum(weight * value).
+    score = sum(products) * scale, softcapped or with a bias added where the model does that; hidden keys are left out;
+    weight = softmax of the scores beside the model's own sink; output = sum(weight * value).
 
     Attributes:
         layer: Block index.
@@ -267,7 +267,9 @@ class InsideHead:
         scale: What the raw score is multiplied by.
         scaled_score: [key] raw_score * scale.
         softcap: The bound c of c * tanh(score / c), None where the model has none.
-        score: [key] what the softmax is taken of: scaled_score, softcapped where there is a softcap.
+        bias: [key] what is added to the scaled score for the key's place (ALiBi): 0 for the query's own, less before.
+            None where the model adds nothing.
+        score: [key] what the softmax is taken of: scaled_score, softcapped or with the bias where there is one.
         visible: [key] False where the mask hides the key.
         sink_score: The logit of the model's own sink, None where it has none.
         sink: The sink's share, 0 where there is none.
@@ -292,6 +294,7 @@ class InsideHead:
     scale: float
     scaled_score: Floats
     softcap: float | None
+    bias: Floats | None
     score: Floats
     visible: Booleans
     sink_score: float | None
@@ -308,6 +311,8 @@ class InsideHead:
         row, deep = (count,), (count, self.output.shape[0])
         seal(self, query=(width,), products=(count, width), values=deep, weighted_values=deep)
         seal(self, raw_score=row, scaled_score=row, score=row, visible=row, weights=row)
+        if self.bias is not None:
+            seal(self, bias=row)
 
 
 @dataclass(frozen=True)

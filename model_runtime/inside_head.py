@@ -22,6 +22,7 @@ def inside_head(
         FeatureUnavailable: The layer has no attention, or cannot be read.
     """
     formula = head_formula(engine, layer, head)
+    alone = formula.only(head)
     shared = formula.key_value_head(head)
     keys, values = recording.keys[layer], recording.values[layer]
     assert keys is not None  # the layer attends
@@ -34,11 +35,14 @@ def inside_head(
         raw = products.sum(-1)
         scaled = raw * formula.scaling
         score = scaled if formula.softcap is None else torch.tanh(scaled / formula.softcap) * formula.softcap
+        bias = None if alone.bias is None else alone.bias[0, : position + 1].float()
+        if bias is not None:
+            bias = bias - bias[-1]  # a constant changes no weight, and so the bias is what each step back costs
+            score = score + bias
         start = recording.starts(layer)[position : position + 1].to(keys.device)
         visible = visible_keys(start, position, position + 1)[0]
-        sinks = None if formula.sinks is None else formula.sinks.reshape(-1)[head : head + 1]
         masked = score.masked_fill(~visible, torch.finfo(torch.float32).min)
-        weights, sink = softmax_with_sink(masked[None, None], sinks)
+        weights, sink = softmax_with_sink(masked[None, None], alone.sinks)
         weighted = weights[0, 0, :, None] * value
     off = {(one.layer, one.head): one.by for one in moment.ablations}
     return InsideHead(
@@ -55,9 +59,10 @@ def inside_head(
         scale=formula.scaling,
         scaled_score=_plain(scaled),
         softcap=formula.softcap,
+        bias=None if bias is None else _plain(bias),
         score=_plain(score),
         visible=visible.cpu().numpy(),
-        sink_score=None if sinks is None else float(sinks.detach()[0]),
+        sink_score=None if alone.sinks is None else float(alone.sinks.detach()[0]),
         sink=float(sink[0, 0]),
         weights=_plain(weights[0, 0]),
         values=_plain(value),

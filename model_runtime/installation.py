@@ -12,6 +12,7 @@ from model_runtime.contribution_check import take_apart
 from model_runtime.engine import Engine
 from model_runtime.layer_replay_check import prove_replay
 from model_runtime.output_map import OutputMap
+from model_runtime.outside import Follower
 from model_runtime.recorder import NAME, Recorder
 from model_runtime.records import ModelCard, Proof
 from model_runtime.unembedding import Unembedding
@@ -54,11 +55,15 @@ def install(model: PreTrainedModel) -> Installation:
     # After loading, never through from_pretrained, where some families then compute wrong logits silently. Families
     # outside the interface log a warning and stay as they are.
     model.set_attn_implementation(NAME)
-    proofs = selfcheck.prove(engine, stock, model.config._attn_implementation == NAME)
+    if model.config._attn_implementation != NAME:
+        engine.recorder.follower = Follower(engine.recorder)
+    proofs = selfcheck.prove(engine, stock)
     if not proofs[0].passed and model.config._attn_implementation == NAME:
-        model.set_attn_implementation(before)  # the model itself comes first: without the seam, and without attention
-        without = selfcheck.prove(engine, stock, attention_seam=False)
-        proofs = (*without[:-1], Proof(**{**vars(proofs[0]), "feature": "attention"}))
+        # The model itself comes first: it runs as it was, and its attention is followed from outside.
+        model.set_attn_implementation(before)
+        engine.recorder.forget()
+        engine.recorder.follower = Follower(engine.recorder)
+        proofs = selfcheck.prove(engine, stock)
     if all(proof.passed for proof in proofs if proof.feature == "attention"):
         proofs = (*proofs, prove_ablation(engine, stock.ids))
     off = {proof.feature: f"{proof.name}: {proof.detail}" for proof in proofs if not proof.passed}

@@ -176,6 +176,8 @@ def _eager(inputs: _Inputs) -> torch.Tensor:
     scores = inputs.query[0] @ key.transpose(-1, -2) * formula.scaling
     if formula.softcap is not None:
         scores = torch.tanh(scores / formula.softcap) * formula.softcap
+    if formula.bias is not None:
+        scores = scores + formula.bias[:, None, : key.shape[1]].to(scores.dtype)
     scores = scores.masked_fill(~inputs.visible, torch.finfo(scores.dtype).min)
     weights, _ = softmax_with_sink(scores.float(), formula.sinks)
     return (weights.to(value.dtype) @ value).transpose(0, 1).contiguous()[None]
@@ -185,6 +187,9 @@ def _sdpa(inputs: _Inputs) -> torch.Tensor:
     """[1, token, head, value width] by the function that transformers calls PyTorch's fused attention with."""
     module = SimpleNamespace(num_key_value_groups=inputs.formula.heads // inputs.formula.key_value_heads)
     mask = None if inputs.causal else inputs.visible[None, None]
+    if inputs.formula.bias is not None:
+        bias = inputs.formula.bias[None, :, None, : inputs.key.shape[2]].to(inputs.query.dtype)
+        mask = bias.masked_fill(~inputs.visible, torch.finfo(bias.dtype).min)
     output, _ = sdpa_attention_forward(
         module,  # type: ignore[arg-type]  # it reads one number of it
         inputs.query,

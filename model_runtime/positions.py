@@ -46,7 +46,7 @@ def read_positions(engine: Engine, card: ModelCard) -> Positions:
         except FAILURES as failure:
             told = f"This model could not be run to look for them: {type(failure).__name__}."
             return Positions(_scheme("none", told, card), blank, None)
-        slopes = _slopes(plain)
+        slopes = _slopes(engine, plain)
         if slopes is not None:
             return Positions(_scheme("bias", _BIAS, card, slopes=slopes), blank, None)
         if moved is not None:
@@ -99,13 +99,15 @@ def _rotary_scheme(plain: Seen, found: list[Rotation | None], error: float, card
     return _scheme("rotary", told, card)
 
 
-def _slopes(plain: Seen) -> torch.Tensor | None:
+def _slopes(engine: Engine, plain: Seen) -> torch.Tensor | None:
     """[head] what a score gains with each later key, None where there is no such bias."""
-    bias = next((one for one in plain.bias if one is not None), None)
+    used = (formula.bias for formula in engine.recorder.formulas if formula is not None)
+    # What the scores were seen to gain, else what a block was given: some families scale that before they add it.
+    bias = next((one for one in (*used, *plain.bias) if one is not None), None)
     if bias is None:
         return None
-    rows = bias.reshape(-1, bias.shape[-1])  # [head, key]
-    return rows[:, -1] - rows[:, -2]
+    rows = bias.reshape(-1, bias.shape[-1]).float()  # [head, key]
+    return (rows[:, -1] - rows[:, 0]) / (rows.shape[1] - 1)
 
 
 def _table(engine: Engine, ids: torch.Tensor, plain: Seen) -> torch.Tensor | None:

@@ -7,7 +7,7 @@ what was kept, so the memory grows with the text and not with its square.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -62,6 +62,7 @@ class Tape:
         disturbed: With a batch: row i has one head of layer i disturbed, for the self-check.
         attended: Layer -> [token, width] what its attention added to the stream, where the recorder follows it.
         seen_masks: Masks met in this pass with their starts: the layers of one kind share one mask.
+        rows: How many texts run side by side; the first is recorded.
     """
 
     streams: list[torch.Tensor]
@@ -75,6 +76,7 @@ class Tape:
     disturbed: bool = False
     attended: dict[int, torch.Tensor] = field(default_factory=dict)
     seen_masks: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    rows: int = 1
 
 
 class Recorder:
@@ -83,11 +85,14 @@ class Recorder:
     Attributes:
         formulas: Per layer, how its weights follow from queries and keys; None before its first call.
         unreadable: Per layer that cannot be read, why.
+        follower: What is entered while a tape runs: where attention does not come to this module's own function,
+            something that brings it here.
     """
 
     def __init__(self, layers: nn.ModuleList) -> None:
         self.formulas: list[Formula | None] = [None] * len(layers)
         self.unreadable: dict[int, str] = {}
+        self.follower: AbstractContextManager[object] = nullcontext()
         self.tape: Tape | None = None
         for index, layer in enumerate(layers):
             for module in layer.modules():
@@ -95,6 +100,11 @@ class Recorder:
         layers[0].register_forward_pre_hook(self._entered, with_kwargs=True)
         for layer in layers:
             layer.register_forward_hook(self._left)
+
+    def forget(self) -> None:
+        """Forgets how the layers' weights follow, before they are read in another way."""
+        self.formulas = [None] * len(self.formulas)
+        self.unreadable.clear()
 
     @contextmanager
     def recording(
@@ -105,7 +115,8 @@ class Recorder:
         queries, keys, values, starts, outputs = (list(blank) for _ in range(5))
         self.tape = Tape([], queries, keys, values, starts, outputs, switches, thorough, disturbed)
         try:
-            yield self.tape
+            with self.follower:
+                yield self.tape
         finally:
             self.tape = None
 
@@ -114,6 +125,7 @@ class Recorder:
     def _entered(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.tape is not None:
             stream = args[0] if args else kwargs["hidden_states"]
+            self.tape.rows = stream.shape[0]
             self.tape.streams.append(stream[0].clone())
 
     def _left(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:

@@ -23,6 +23,7 @@ STEPS = 5
 BOUNDS = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 8e-2}
 # A disturbed head has to move some logit by at least this share of the largest.
 DISTURBANCE = 1e-6
+NO_ATTENTION = "no layer computes softmax attention in a way that can be followed"
 # What the unknown code of a model family can raise when it is used in an unforeseen way.
 FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError)
 
@@ -54,13 +55,12 @@ def stock_run(model: PreTrainedModel, vocabulary: int) -> Stock:
     return Stock(ids, output.logits[0].float(), tuple(stream[0].float() for stream in output.hidden_states))
 
 
-def prove(engine: Engine, stock: Stock, attention_seam: bool) -> tuple[Proof, ...]:
+def prove(engine: Engine, stock: Stock) -> tuple[Proof, ...]:
     """Runs every check.
 
     Args:
         engine: The model with its recorder installed.
         stock: What it computed before that.
-        attention_seam: Whether the family calls its attention through transformers' interface.
     """
     bound = BOUNDS.get(engine.model.dtype, BOUNDS[torch.bfloat16])
     with torch.inference_mode(), engine.recorder.recording(thorough=True) as tape:
@@ -74,21 +74,16 @@ def prove(engine: Engine, stock: Stock, attention_seam: bool) -> tuple[Proof, ..
          lambda: _stream_error(engine, tape, stock)),
         ("last row of the lens is the output", "lens", "the head's reading of the last stream against the logits",
          lambda: _error(engine.unembedding(tape.streams[-1]), logits)),
+        ("rows sum to one", "attention", "each row of weights and its sink share against 1",
+         lambda: _row_error(engine, tape)),
+        ("weights make the output", "attention", "weights times values against what the model itself went on with",
+         lambda: _output_error(engine, tape)),
     ]  # fmt: skip
-    if attention_seam:
-        checks += [
-            ("rows sum to one", "attention", "each row of weights and its sink share against 1",
-             lambda: _row_error(engine, tape)),
-            ("weights make the output", "attention", "weights times values against what the model's kernel returned",
-             lambda: _output_error(engine, tape)),
-        ]  # fmt: skip
     proofs = [_proof(name, feature, detail, bound, measure) for name, feature, detail, measure in checks]
-    if attention_seam:
-        proofs.append(_disturbance(engine, stock.ids, tape))
-    else:
-        reason = "this family of models does not call its attention through transformers' interface"
-        proofs.append(Proof("attention can be recorded", "attention", False, float("nan"), bound, reason))
-    return tuple(proofs)
+    if not _attending(engine, tape):
+        proofs[-2:] = [Proof("attention can be recorded", "attention", False, float("nan"), bound, NO_ATTENTION)]
+        return tuple(proofs)
+    return (*proofs, _disturbance(engine, stock.ids, tape))
 
 
 def _proof(name: str, feature: str, detail: str, bound: float, measure: Callable[[], float]) -> Proof:
@@ -136,11 +131,8 @@ def _weights(engine: Engine, tape: Tape, layer: int) -> tuple[torch.Tensor, torc
 
 def _row_error(engine: Engine, tape: Tape) -> float:
     """How far rows and sinks are from one, or how much any token gives to a later one."""
-    layers = _attending(engine, tape)
-    if not layers:
-        raise ValueError("no layer called its attention")
     errors = []
-    for layer in layers:
+    for layer in _attending(engine, tape):
         weights, sink = _weights(engine, tape, layer)
         errors.append(float((weights.sum(-1) + sink - 1).abs().max()))
         errors.append(float(weights.triu(1).abs().max()))

@@ -1,6 +1,6 @@
 """From queries and keys to attention weights: the arithmetic, away from the models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -17,6 +17,8 @@ class Formula:
         softcap: The bound c of c * tanh(score / c), None where there is none.
         sinks: [head] the logit of each head's attention sink, None where there is none.
         window: The sliding window that the layer passed on, in tokens, if any.
+        bias: [head, key] what is added to each head's scores by the key's place (ALiBi), for as many keys as any text
+            had so far; a further constant in a row changes no weight. None where nothing is.
     """
 
     heads: int
@@ -26,10 +28,21 @@ class Formula:
     softcap: float | None
     sinks: torch.Tensor | None
     window: int | None
+    bias: torch.Tensor | None = None
 
     def key_value_head(self, head: int) -> int:
         """The key/value head that a query head reads."""
         return head // (self.heads // self.key_value_heads)
+
+    def only(self, head: int) -> "Formula":
+        """The formula of one head by itself."""
+        return replace(
+            self,
+            heads=1,
+            key_value_heads=1,
+            sinks=None if self.sinks is None else self.sinks.reshape(-1)[head : head + 1],
+            bias=None if self.bias is None else self.bias[head : head + 1],
+        )
 
 
 def softmax_with_sink(scores: torch.Tensor, sinks: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,6 +77,8 @@ def scores_of(query: torch.Tensor, key: torch.Tensor, formula: Formula, visible:
     scores = query.float() @ key.float().transpose(-1, -2) * formula.scaling
     if formula.softcap is not None:
         scores = torch.tanh(scores / formula.softcap) * formula.softcap
+    if formula.bias is not None:
+        scores = scores + formula.bias[:, None, : key.shape[-2]].float()
     # The lowest number and not minus infinity: a row that sees nothing must not become NaN.
     return scores.masked_fill(~visible, torch.finfo(torch.float32).min)
 

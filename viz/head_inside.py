@@ -51,6 +51,7 @@ def inside_payload(inside: InsideHead, labels: list[str], window: Window, key_va
         "start": rows.start,
         "first_visible": int(visible[0]) if len(visible) else inside.position,
         "window": inside.window,
+        "bias": None if inside.bias is None else pack(inside.bias[rows]),
         "scale": inside.scale,
         "softcap": inside.softcap,
         "sink_score": inside.sink_score,

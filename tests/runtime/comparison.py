@@ -58,11 +58,16 @@ def stock_answers(stock: PreTrainedModel, ids: tuple[int, ...]) -> Answers:
 
 def stepped_answers(model: Model, ids: tuple[int, ...], prefill: int = PREFILL) -> Answers:
     """A prefill and cached single steps, as a person goes through a text."""
+    return answers(model, stepped(model, ids, prefill))
+
+
+def stepped(model: Model, ids: tuple[int, ...], prefill: int = PREFILL) -> Moment:
+    """The moment at the end of a prefill and single steps."""
     moment = moment_of(model, ids[:prefill])
     for token in ids[prefill:]:
         model.tokens(moment)
         moment = model.step(moment, take=token)
-    return answers(model, moment)
+    return moment
 
 
 def answers(model: Model, moment: Moment) -> Answers:

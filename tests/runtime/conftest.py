@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from model_runtime.model import Model
-from tests.runtime.families import FAMILIES, HYBRID, ODD, OUTSIDE, Pair, build
+from tests.runtime.families import FAMILIES, FURTHER, HYBRID, ODD, Pair, build
 from tests.runtime.tokenizers_for_tests import byte_level, sentencepiece
 
 torch.set_num_threads(1)
 
-ALL = {**FAMILIES, **OUTSIDE, **HYBRID, **{family: settings for family, (_, settings) in ODD.items()}}
+ALL = {**FAMILIES, **FURTHER, **HYBRID, **{family: settings for family, (_, settings) in ODD.items()}}
 
 
 @cache

@@ -36,7 +36,29 @@ SLIDING = {"sliding_window": WINDOW, "layer_types": ["sliding_attention", "full_
 LATENT = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8}
 EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 
+GPT: dict[str, Any] = {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT}
+FALCON: dict[str, Any] = {"head_dim": ABSENT, "new_decoder_architecture": False, "multi_query": False, "alibi": False}
+DECODER: dict[str, Any] = {"d_model": WIDTH, "decoder_layers": 3, "decoder_attention_heads": 4, "decoder_ffn_dim": 48}
+
+# Families that do not call their attention through transformers' interface. After a colon: which variant.
+OUTSIDE: dict[str, dict[str, Any]] = {
+    "falcon": {**FALCON, "new_decoder_architecture": True, "num_kv_heads": 2},
+    "falcon:multi_query": {**FALCON, "multi_query": True},
+    "falcon:alibi": {**FALCON, "alibi": True, "parallel_attn": False},
+    "gptj": {**GPT, "rotary_dim": 4},
+    "bloom": {"n_layer": 3, "n_head": 4},
+    "mpt": {"d_model": WIDTH, "n_heads": 4, "n_layers": 3, "max_seq_len": CONTEXT},
+    "gpt_neo": {
+        "num_layers": 3,
+        "num_heads": 4,
+        "attention_types": [[["local", "global", "local"], 1]],
+        "window_size": WINDOW,
+    },
+    "codegen": {**GPT, "rotary_dim": 4},
+    "xglm": {"d_model": WIDTH, "num_layers": 3, "attention_heads": 4, "ffn_dim": 48},
+}
 FAMILIES: dict[str, dict[str, Any]] = {
+    **OUTSIDE,
     "llama": {},
     "mistral": {"sliding_window": WINDOW},
     "mixtral": {"sliding_window": None, **EXPERTS},
@@ -47,7 +69,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gemma": {},
     "gemma2": {"query_pre_attn_scalar": 8, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 6.0, **SLIDING},
     "gemma3_text": {"query_pre_attn_scalar": 8, **SLIDING},
-    "gpt2": {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT},
+    "gpt2": GPT,
     "gpt_neox": {"rotary_pct": 0.5},
     "opt": {"ffn_dim": 48, "word_embed_proj_dim": WIDTH},
     "olmo2": {},
@@ -67,7 +89,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gemma4_text": {"num_kv_shared_layers": 0, "global_head_dim": 8, **SLIDING},
     "exaone4": {"sliding_window": WINDOW},
     "nanochat": {},
-    "gpt_bigcode": {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT},
+    "gpt_bigcode": GPT,
     "modernbert-decoder": {},
     "llama4_text": {
         "intermediate_size_mlp": 48,
@@ -88,11 +110,17 @@ FAMILIES: dict[str, dict[str, Any]] = {
         **LATENT,
     },
 }
-# Families that do not call their attention through transformers' interface: everything but attention works.
-OUTSIDE: dict[str, dict[str, Any]] = {
-    "falcon": {"head_dim": ABSENT, "new_decoder_architecture": True, "num_kv_heads": 2, "alibi": False},
-    "gptj": {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT, "rotary_dim": 4},
-    "bloom": {"n_layer": 3, "n_head": 4},
+# Further families outside the interface, whose attention alone is looked at here.
+FURTHER: dict[str, dict[str, Any]] = {
+    "gpt_neox_japanese": {"intermediate_multiple_size": 2},
+    "trocr": DECODER,
+    "mvp": {**DECODER, "encoder_layers": 1, "encoder_attention_heads": 4, "encoder_ffn_dim": 48},
+    "megatron-bert": {"is_decoder": True},
+    "rembert": {"is_decoder": True},
+    "roformer": {"is_decoder": True},
+    "big_bird": {"is_decoder": True, "attention_type": "original_full"},
+    # This one calls the interface, with a mask that does not say what it does, and is followed from outside too.
+    "bigbird_pegasus": {**DECODER, "is_decoder": True, "is_encoder_decoder": False},
 }
 # Some layers hold a running state instead of keys, which cannot be cut back.
 HYBRID: dict[str, dict[str, Any]] = {
@@ -127,7 +155,7 @@ ODD: dict[str, tuple[set[str], dict[str, Any]]] = {
     "doge": ({"attention"}, {"keep_window_size": CONTEXT}),
     "openai-gpt": (
         {"attention", "distribution"},  # it has no cache, so every text runs in one pass
-        {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": CONTEXT},
+        GPT,
     ),
     "mamba": ({"attention", "distribution", "hidden", "lens"}, {}),
     "longcat_flash": (
@@ -153,7 +181,7 @@ def config_of(family: str, settings: dict[str, Any]) -> Any:
     """The config of a tiny model of a family."""
     # A copy: Gemma 4's config writes into the list of layer types that it is given, which families share here.
     merged = {key: value for key, value in deepcopy({**COMMON, **settings}).items() if value != ABSENT}
-    return AutoConfig.for_model(family, **merged)
+    return AutoConfig.for_model(family.partition(":")[0], **merged)
 
 
 def enlarge(model: PreTrainedModel, seed: int) -> None:
@@ -170,6 +198,13 @@ def enlarge(model: PreTrainedModel, seed: int) -> None:
                 parameter.add_(0.2 * noise)
             else:
                 parameter.copy_(0.3 * noise)
+            if model.config.model_type == "gpt_neo" and "q_proj" in name:
+                parameter.mul_(8**-0.5)  # it does not scale its scores, so its queries have to be as small as that
+
+
+def _alibi_once(module: object, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Falcon's eager attention adds its ALiBi a second time to a mask that has it already, unlike its default."""
+    return args, {**kwargs, "alibi": torch.zeros_like(kwargs["alibi"])}
 
 
 @dataclass(frozen=True)
@@ -188,4 +223,7 @@ def build(family: str, settings: dict[str, Any], seed: int = 0) -> Pair:
     enlarge(model, seed)
     stock = AutoModelForCausalLM.from_config(deepcopy(config), attn_implementation="eager").eval()
     stock.load_state_dict(model.state_dict())
+    if family == "falcon:alibi":
+        for layer in stock.transformer.h:
+            layer.register_forward_pre_hook(_alibi_once, with_kwargs=True)
     return Pair(family, stock, model)

@@ -12,15 +12,19 @@ from tests.runtime.test_heads_ablation import projection_of
 
 POST = ("gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4")  # norms of what the parts return
 UNSPLIT = ("gemma4_text", "doge", "openai-gpt")
-PARALLEL = ("phi", "gpt_neox", "cohere", "cohere2", "falcon", "gptj")
+PARALLEL = ("phi", "gpt_neox", "cohere", "cohere2", "falcon", "falcon:multi_query", "gptj", "codegen")
 EXPERTS = ("mixtral", "gpt_oss", "llama4_text", "qwen3_next")  # in every layer; deepseek_v3 only from its second on
 CENTRED = ("gpt2", "gpt_neox", "phi", "opt", "stablelm", "cohere", "cohere2", "starcoder2", "gpt_bigcode", *OUTSIDE)
 ONE_MORE = ("gemma", "gemma2", "gemma3_text", "qwen3_next")  # their norms multiply by 1 + weight
-ATTENTION = {"gpt2": "attn", "gpt_bigcode": "attn", "gptj": "attn", "gpt_neox": "attention", "falcon": "self_attention",
-             "bloom": "self_attention.dense", **dict.fromkeys(POST, "post_attention_layernorm")}  # fmt: skip
-MLP = {"opt": "fc2", "llama4_text": "feed_forward", "lfm2": "feed_forward", "bloom": "mlp.dense_4h_to_h",
+ATTENTION = {**dict.fromkeys(("gpt2", "gpt_bigcode", "gptj", "codegen", "gpt_neo", "mpt"), "attn"),
+             **dict.fromkeys(("falcon", "falcon:multi_query", "falcon:alibi"), "self_attention"),
+             "gpt_neox": "attention", "bloom": "self_attention.dense",
+             **dict.fromkeys(POST, "post_attention_layernorm")}  # fmt: skip
+MLP = {"opt": "fc2", "xglm": "fc2", "mpt": "ffn.down_proj", "bloom": "mlp.dense_4h_to_h",
+       "llama4_text": "feed_forward", "lfm2": "feed_forward",
        **dict.fromkeys(POST, "post_feedforward_layernorm")}  # fmt: skip
-FINAL = {**dict.fromkeys(("gpt2", "gpt_bigcode", "falcon", "gptj", "bloom"), "transformer.ln_f"),
+FINAL = {**dict.fromkeys(("gpt2", "gpt_bigcode", *OUTSIDE), "transformer.ln_f"),
+         "mpt": "transformer.norm_f", "xglm": "model.layer_norm",
          "gpt_neox": "gpt_neox.final_layer_norm", "opt": "model.decoder.final_layer_norm",
          "phi": "model.final_layernorm", "lfm2": "model.embedding_norm"}  # fmt: skip
 DOWN = ("down_proj", "c_proj", "dense_4h_to_h", "fc2", "fc_out", "w2")

@@ -11,7 +11,7 @@ from model_runtime import FeatureUnavailable, InputError, OutOfRange, UnequalTex
 from model_runtime.model import Model
 from tests.runtime.comparison import moment_of, some_ids
 from tests.runtime.conftest import ALL, pair_of
-from tests.runtime.families import FAMILIES, HYBRID, OUTSIDE, VOCABULARY, build
+from tests.runtime.families import FAMILIES, HYBRID, VOCABULARY, build
 from tests.runtime.test_steering import STEERS, steered, steered_stock
 from tests.runtime.tokenizers_for_tests import byte_level, sentencepiece
 
@@ -51,7 +51,7 @@ def last(answers):
     return answer
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, *OUTSIDE, *HYBRID])
+@pytest.mark.parametrize("family", [*FAMILIES, *HYBRID])
 def test_gradient_times_input_equals_stock_autograd(family):
     pair, model = pair_of(family)
     stock, ids = pair.stock, IDS[: AT + 1]

@@ -141,7 +141,7 @@ def test_running_states_hold_bytes_of_their_own(family):
 
 @pytest.mark.parametrize("family", ["bloom", "falcon", "deepseek_v3"])
 def test_other_ways_to_attend(family):
-    """Attention outside the seam, and keys wider than values, have a cache all the same."""
+    """Attention outside transformers' interface, and keys wider than values, have a cache all the same."""
     pair, model = pair_of(family)
     with torch.no_grad():
         stock = pair.stock(torch.tensor([IDS]), use_cache=True).past_key_values
@@ -279,7 +279,7 @@ def test_layers_without_a_known_mask_are_named():
     table = hybrid.masks(moment_of(hybrid, IDS), [4])
     assert [mask.layers for mask in table.own] == [(1,)]
     assert table.without == (0, 2)
-    outside = pair_of("bloom")[1]
+    outside = pair_of("openai-gpt")[1]
     table = outside.masks(moment_of(outside, IDS), [4])
     assert table.own == ()
     assert "switched off" in table.reason
@@ -382,6 +382,6 @@ def test_layers_and_rounds_that_cannot_be(llama):
     hybrid = pair_of("qwen3_next")[1]
     with pytest.raises(FeatureUnavailable):
         hybrid.time_attention(moment_of(hybrid, IDS), 0)
-    outside = pair_of("bloom")[1]
+    outside = pair_of("openai-gpt")[1]
     with pytest.raises(FeatureUnavailable):
         outside.time_attention(moment_of(outside, IDS), 0)

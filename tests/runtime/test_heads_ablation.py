@@ -226,8 +226,8 @@ def test_where_heads_are_mixed_before_the_projection_ablation_is_off():
 
 
 def test_without_attention_there_is_no_ablation():
-    _, model = pair_of("bloom")
-    with pytest.raises(FeatureUnavailable, match="interface"):
+    _, model = pair_of("openai-gpt")
+    with pytest.raises(FeatureUnavailable, match="can be followed"):
         model.tokens(moment_of(model, IDS).without([(0, 0)]))
 
 

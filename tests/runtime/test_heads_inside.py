@@ -5,21 +5,22 @@ import pytest
 import torch
 
 from model_runtime import FeatureUnavailable
+from model_runtime.anatomy import dissect
 from tests.runtime.comparison import moment_of, stock_answers
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES
+from tests.runtime.families import FAMILIES, OUTSIDE
 from tests.runtime.heads_reference import IDS, walked
 from tests.runtime.test_heads_ablation import projection_of
 
 COUNT = len(IDS)
+# Families with ALiBi, and what it is multiplied with: Falcon scales it like the rest of the score.
+PENALTIES = {"bloom": 1, "mpt": 1, "falcon:alibi": 8**-0.5}
 
 
 def projection_inputs(pair):
     """Per layer [token, head, value width]: what a stock model's heads give to its output projection."""
     seen, hooks = [], []
-    for block in (
-        pair.stock.get_decoder().layers if hasattr(pair.stock.get_decoder(), "layers") else pair.stock.base_model.h
-    ):
+    for block in dissect(pair.stock).layers:
         hooks.append(
             projection_of(block).register_forward_pre_hook(
                 lambda module, args: seen.append(args[0][0].unflatten(-1, (4, -1)).numpy())
@@ -46,6 +47,11 @@ def test_every_row_adds_up_to_stock(family):
         if inside.softcap:
             capped = np.tanh(capped / inside.softcap) * inside.softcap
         assert (inside.softcap is not None) == (family == "gemma2")
+        assert (inside.bias is not None) == (family in PENALTIES)
+        if family in PENALTIES:
+            slope = 2.0 ** (-8 * (head + 1) / 4) * PENALTIES[family]  # Press et al. 2021
+            assert np.allclose(inside.bias, slope * (np.arange(query + 1) - query), rtol=1e-5, atol=1e-5)
+            capped = capped + inside.bias
         assert np.allclose(inside.score, capped, rtol=1e-5, atol=1e-5)
         powers = np.exp(inside.score.astype(np.float64)) * inside.visible
         total = powers.sum() + (0 if inside.sink_score is None else np.exp(inside.sink_score))
@@ -63,7 +69,7 @@ def test_every_row_adds_up_to_stock(family):
 
 
 @pytest.mark.parametrize(
-    "family", ["llama", "mistral", "gemma2", "gpt_oss", "phi3", "qwen3", "olmo3", "gpt2", "deepseek_v3"]
+    "family", ["llama", "mistral", "gemma2", "gpt_oss", "phi3", "qwen3", "olmo3", "gpt2", "deepseek_v3", *OUTSIDE]
 )
 def test_the_output_is_what_the_kernel_gave_to_the_projection(family):
     pair, model = pair_of(family)

@@ -186,8 +186,8 @@ def test_questions_that_cannot_be_answered(llama):
     ):
         with pytest.raises(OutOfRange):
             question()
-    _, bloom = pair_of("bloom")
-    other = moment_of(bloom, IDS)
+    _, without = pair_of("openai-gpt")
+    other = moment_of(without, IDS)
     for name in ("mosaic", "similarity"):
         with pytest.raises(FeatureUnavailable):
-            getattr(bloom, name)(other)
+            getattr(without, name)(other)

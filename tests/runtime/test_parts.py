@@ -9,7 +9,7 @@ from model_runtime.anatomy import dissect
 from model_runtime.model import Model
 from tests.runtime.comparison import moment_of, some_ids
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES, HYBRID, OUTSIDE, VOCABULARY, build
+from tests.runtime.families import FAMILIES, HYBRID, VOCABULARY, build
 from tests.runtime.heads_reference import walked
 from tests.runtime.part_reference import PARALLEL, UNSPLIT, ByHand, Norm, attends, run
 from tests.runtime.test_heads_ablation import projection_of, stock_logits
@@ -17,7 +17,7 @@ from tests.runtime.tokenizers_for_tests import byte_level
 
 IDS = some_ids(24, VOCABULARY, seed=11)  # 15 of them a prompt, the rest taken one by one
 NEWEST = len(IDS) - 1
-SPLIT = [family for family in (*FAMILIES, *OUTSIDE, *HYBRID) if family not in (*UNSPLIT, "modernbert-decoder")]
+SPLIT = [family for family in (*FAMILIES, *HYBRID) if family not in (*UNSPLIT, "modernbert-decoder")]
 BOUND = 1e-4
 SOME = (0, 5, 77, 160, 319)
 

@@ -6,14 +6,12 @@ import pytest
 from model_runtime import FeatureUnavailable
 from tests.runtime.comparison import moment_of
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES, HYBRID, OUTSIDE, VOCABULARY
+from tests.runtime.families import FAMILIES, HYBRID, VOCABULARY
 from tests.runtime.heads_reference import walked
 from tests.runtime.part_reference import EXPERTS, UNSPLIT, ByHand
 from tests.runtime.test_parts import IDS, NEWEST, close
 
-DENSE = [
-    family for family in (*FAMILIES, *OUTSIDE, *HYBRID) if family not in (*UNSPLIT, *EXPERTS, "modernbert-decoder")
-]
+DENSE = [family for family in (*FAMILIES, *HYBRID) if family not in (*UNSPLIT, *EXPERTS, "modernbert-decoder")]
 
 
 @pytest.mark.parametrize("family", DENSE)

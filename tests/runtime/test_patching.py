@@ -11,7 +11,7 @@ from model_runtime.anatomy import dissect
 from model_runtime.edits import Changes, Edit, Site
 from tests.runtime.comparison import moment_of, some_ids
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES, HYBRID, OUTSIDE, VOCABULARY
+from tests.runtime.families import FAMILIES, HYBRID, VOCABULARY
 from tests.runtime.test_heads_ablation import projection_of
 from tests.runtime.test_steering import STEERS, steered
 
@@ -117,7 +117,7 @@ def grid_of(family, part, target=PAIR, **options):
     return grid
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, *OUTSIDE, *HYBRID])
+@pytest.mark.parametrize("family", [*FAMILIES, *HYBRID])
 def test_stream_patches_equal_hooks_on_stock(family):
     stock = pair_of(family)[0].stock
     grid, bound = grid_of(family, "stream"), BOUND * scale_of(family)

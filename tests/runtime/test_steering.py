@@ -12,7 +12,7 @@ from model_runtime import Ablate, BadMoment, ContextFull, FeatureUnavailable, Mo
 from model_runtime.anatomy import dissect
 from tests.runtime.comparison import BOUND, moment_of, some_ids
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES, HYBRID, OUTSIDE, VOCABULARY
+from tests.runtime.families import FAMILIES, HYBRID, VOCABULARY
 from tests.runtime.test_heads_ablation import OFF, stock_logits
 
 IDS = some_ids(24, VOCABULARY, seed=16)
@@ -108,7 +108,7 @@ def walked(model, moment, prefill=15):
     return moment
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, *OUTSIDE, *HYBRID])
+@pytest.mark.parametrize("family", [*FAMILIES, *HYBRID])
 def test_steering_equals_hooks_on_stock(family, monkeypatch):
     pair, model = pair_of(family)
     moment = steered(model, IDS)

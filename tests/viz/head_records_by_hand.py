@@ -70,6 +70,7 @@ def inside(position: int = 5, window: int | None = 4, width: int = 4) -> InsideH
         scale=0.5,
         scaled_score=scaled,
         softcap=2.0,
+        bias=None,
         score=score.astype(np.float32),
         visible=visible,
         sink_score=0.25,

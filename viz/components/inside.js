@@ -94,6 +94,9 @@ function scoreColumns() {
   if (payload.softcap !== null) {
     list.push([`softcap ${Number(payload.softcap.toPrecision(4))}`, 'c × tanh(score / c): bounds the score']);
   }
+  if (payload.bias) {
+    list.push(['+ bias', 'ALiBi: what the distance to the key costs'], ['= score', 'what the softmax is taken of']);
+  }
   return [...list, ['softmax = weight', 'e to the score, divided by the sum over all visible keys']];
 }
 
@@ -138,7 +141,8 @@ function drawScores() {
       `query ${number(arrays.query[column])} × key ${number(arrays.keys[index * width() + column])} = ${number(value)}`,
     ]);
     const numbers = [arrays.raw[index], arrays.scaled[index]];
-    if (payload.softcap !== null) numbers.push(arrays.score[index]);
+    if (arrays.bias) numbers.push(arrays.bias[index]);
+    if (arrays.bias || payload.softcap !== null) numbers.push(arrays.score[index]);
     numbers.forEach((value, at) => { line.cells[2 + at].textContent = number(value); });
     weightCell(line.cells[titles.length - 1], arrays.weights[index]);
     if (!seen) line.cells[titles.length - 1].lastChild.textContent = 'masked';
@@ -172,7 +176,8 @@ function drawScoreFoot(columns) {
   const best = arrays.weights.indexOf(Math.max(...arrays.weights));
   if (best < 0) return;
   const products = total(row(arrays.products, best, width()));
-  const cap = payload.softcap === null ? '' : ` → softcap ${number(arrays.score[best])}`;
+  const bias = arrays.bias ? ` + bias ${number(arrays.bias[best])} = ${number(arrays.score[best])}` : '';
+  const cap = payload.softcap === null ? bias : ` → softcap ${number(arrays.score[best])}`;
   element.querySelector('.ts-check-scores').textContent =
     `Check, ${named(best)}: ${width()} products add up to ${number(products)}; × ${Number(payload.scale.toPrecision(4))} = ` +
     `${number(arrays.scaled[best])}${cap} → softmax ${arrays.weights[best].toFixed(4)}. All weights: ${sum.toFixed(4)}.`;
@@ -243,6 +248,7 @@ function draw() {
   drawTop();
   if (payload.unavailable) return;
   arrays = Object.fromEntries(ARRAYS.map((name) => [name, tokenscope.decode(payload[name])]));
+  if (payload.bias) arrays.bias = tokenscope.decode(payload.bias);
   element.querySelector('.ts-hidden-note').hidden = payload.hide === 'none';
   drawSharing();
   drawReach();
