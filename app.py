@@ -59,7 +59,9 @@ def main() -> None:
     """Serves the page until interrupted."""
     chosen = settings()
     # On a Space everyone's requests share one machine, so only models of the catalogue may be loaded there.
-    models = Models(Library(), chosen.model, any_name="SPACE_ID" not in os.environ)
+    library = Library()
+    any_name = "SPACE_ID" not in os.environ
+    models = Models(library, chosen.model, any_name=any_name, offers=library.offers(), room=library.room)
     serve(models, chosen.host, chosen.port)
 
 

@@ -26,25 +26,31 @@ class Library:
         self.limit = limit
         self._device, self._dtype = device, dtype
         self._lock, self._loading = threading.Lock(), threading.Lock()
-        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._models: OrderedDict[tuple[str, str], Model] = OrderedDict()
+        self._names: dict[str, str] = {}  # what was asked for -> the name that the model's moments carry
 
-    def get(self, name: str, progress: Callable[[str, float | None], None] | None = None) -> Model:
+    def get(self, name: str, progress: Callable[[str, float | None], None] | None = None, *, dtype: str = "") -> Model:
         """The model of that name, loaded if need be; one model loads at a time.
+
+        Args:
+            name: As `load_model` takes it. What is loaded by its bare id is known by its commit, too.
+            progress: As `load_model` takes it.
+            dtype: As `load_model` takes it; "" is the library's own.
 
         Raises:
             ModelError: It cannot be loaded; `load_model` says when.
         """
         with self._lock:
-            model = self._known(name)
+            model = self._known(name, dtype)
         if model is not None:
             return model
         with self._loading:  # apart from the other lock, so that loaded models stay at hand meanwhile
             with self._lock:
-                model = self._known(name)
+                model = self._known(name, dtype)
             if model is None:
-                model = load(name, device=self._device, dtype=self._dtype, progress=progress)
+                model = load(name, device=self._device, dtype=dtype or self._dtype, progress=progress)
                 with self._lock:
-                    self._keep(name, model)
+                    self._keep(name, dtype, model)
         return model
 
     def offers(self) -> tuple[Offer, ...]:
@@ -56,12 +62,24 @@ class Library:
         device = device_of(self._device)
         return offers(free_memory(device) if device.type == "cuda" else None)
 
-    def _known(self, name: str) -> Model | None:
-        if name in self._models:
-            self._models.move_to_end(name)
-        return self._models.get(name)
+    def room(self) -> tuple[str, int | None]:
+        """The device of this library, and the bytes that are free on it, None where the system does not say.
 
-    def _keep(self, name: str, model: Model) -> None:
-        self._models[name] = model
+        Raises:
+            ModelUnsupported: There is no such device.
+        """
+        device = device_of(self._device)
+        return str(device), free_memory(device)
+
+    def _known(self, name: str, dtype: str) -> Model | None:
+        key = (self._names.get(name, name), dtype)
+        if key in self._models:
+            self._models.move_to_end(key)
+        return self._models.get(key)
+
+    def _keep(self, name: str, dtype: str, model: Model) -> None:
+        card = model.card()
+        self._names[name] = f"{card.name}@{card.revision}" if card.revision else card.name
+        self._models[self._names[name], dtype] = model
         while len(self._models) > 1 and sum(kept.weight_bytes for kept in self._models.values()) > self.limit:
             self._models.popitem(last=False)

@@ -178,3 +178,17 @@ def test_long_prompts_are_weighed_before_the_model_runs(saved):
     model = load_model(str(saved))
     with pytest.raises(model_runtime.ContextFull, match="takes 64"):
         model.begin("the cat " * 1000)
+
+
+def test_a_library_knows_models_by_precision(saved):
+    library = Library(device="cpu")
+    models = [library.get(str(saved)), library.get(str(saved), dtype="bfloat16")]
+    assert [model.card().dtype for model in models] == ["float32", "bfloat16"]
+    assert library.get(str(saved), dtype="bfloat16") is models[1]
+    assert library.get(str(saved)) is models[0]
+
+
+def test_a_library_says_what_room_there_is():
+    device, free = Library(device="cpu").room()
+    assert device == "cpu"
+    assert free is None or 0 < free < 2**50

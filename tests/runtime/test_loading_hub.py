@@ -100,6 +100,17 @@ def test_loading_stops_where_it_is_told_to(hub, files, tmp_path):
     assert library.get("a/b").card().name == "a/b"
 
 
+def test_a_model_asked_for_by_its_id_is_known_by_its_commit(hub, files):
+    hub.repositories["a/b"] = files
+    library = Library()
+    model = library.get("a/b")
+    assert model.card().revision
+    hub.asked.clear()
+    assert library.get(f"a/b@{model.card().revision}") is model
+    assert library.get("a/b") is model
+    assert hub.asked == []
+
+
 def test_what_the_hub_refuses(hub, files):
     hub.repositories["a/terms"] = files
     hub.gated.add("a/terms")

@@ -35,6 +35,7 @@ _SHARED_SCRIPTS: Final = (
 )
 _STYLES: Final = (
     "page.css",
+    "model_picker.css",
     "walk.css",
     "tab_bar.css",
     "token_strip.css",

@@ -33,7 +33,8 @@ document.addEventListener('click', (event) => {
   if (!details.contains(event.target)) details.open = false;
 });
 details.addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape') return;
+  if (event.key !== 'Escape' || !details.open) return;
+  event.preventDefault();
   details.open = false;
   details.querySelector('summary').focus();
 });

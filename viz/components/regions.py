@@ -7,7 +7,7 @@ class Session(Drawn):
     """Holds the view and sends every action with it. Invisible.
 
     Value: {"view": the view as JSON or None, "turn": new with each answer, "more": whether further answers follow by
-    themselves}. Events: `act`, `play`, `scan`, `stop`, `load_model`, with {"name", "detail", "view"} as data.
+    themselves}. Events: `act`, `play`, `scan`, `stop`, with {"name", "detail", "view"} as data.
     """
 
     files = "session"

@@ -6,7 +6,6 @@ tokenscope.connect({
     const detail = { name: action.name, detail: action.detail, view: props.value?.view ?? null };
     if (action.name === 'play') trigger('play', detail);
     else if (action.name === 'scan') trigger('scan', detail);
-    else if (action.name === 'load') trigger('load_model', detail);
     else trigger('act', detail);
   },
   view() {

@@ -17,10 +17,11 @@ window.tokenscope = (() => {
   let began = performance.now(); // when the action that is waited for was sent
   let playing = null; // what goes on by itself until it is stopped: 'play' or 'scan'
 
-  function act(name, detail = {}, { held = false } = {}) {
+  // What is patient lets a play or a scan end by itself first.
+  function act(name, detail = {}, { held = false, patient = false } = {}) {
     // A held key repeats faster than answers come: those repeats are dropped. Single presses are counted and kept.
     if (held && (busy || waiting.length)) return;
-    if (playing) stop();
+    if (playing && !patient) stop();
     const last = waiting.at(-1);
     if (last && last.name === name && ABSOLUTE.has(name)) last.detail = detail;
     else if (waiting.length < MOST_WAITING) waiting.push({ name, detail });

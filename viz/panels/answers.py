@@ -10,13 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from model_runtime.errors import BadDecoding, BadMoment, ContextFull, EmptyPrompt, NoChatTemplate, TokenscopeError
-from viz.panels import ablation, bertviz, header, next_token, sink, strip, transport, walk
+from model_runtime.errors import (
+    BadDecoding,
+    BadMoment,
+    ContextFull,
+    EmptyPrompt,
+    InputError,
+    NoChatTemplate,
+    TokenscopeError,
+)
+from viz.panels import ablation, bertviz, header, next_token, opening, sink, strip, transport, walk
 from viz.panels.actions import ACTIONS, Outcome, Request, start
 from viz.panels.choosing_actions import CHOOSING_ACTIONS
 from viz.panels.head_actions import HEAD_ACTIONS
 from viz.panels.layer_actions import LAYER_ACTIONS
-from viz.panels.models import Models
+from viz.panels.models import AUTO, Models
 from viz.panels.pin_actions import PIN_ACTIONS
 from viz.panels.prompt_parts import PART_ACTIONS, filled
 from viz.panels.scene import scene_of
@@ -32,6 +40,7 @@ Answer = dict[str, Any]
 
 # What each output that depends on the view is drawn by; those of a tab only while it is open.
 DRAWN: Final[dict[str, Draw]] = {
+    "picker": opening.draw,
     "facts": header.draw,
     "strip": strip.draw,
     "decoding": transport.draw_decoding,
@@ -47,6 +56,7 @@ _SCANS: Final = {tab.name: tab.scan for tab in ALL if tab.scan}
 _DEPENDS: Final[dict[str, Callable[[View], object]]] = {
     "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
     "walk": lambda view: view.moment.fingerprint,
+    "picker": opening.shown,
 }
 _ACTIONS: Final = {
     **ACTIONS,
@@ -63,7 +73,7 @@ _PLACES: Final[dict[str, str]] = {
     "start": "prompt",
     "append": "append",
     "decode": "decoding",
-    "load": "model-picker",
+    "show": "model-picker",
     "follow": "lens-follow",
     "patching": "patching-run",
     "steer": "steer-form",
@@ -90,9 +100,8 @@ class Desk:
         if isinstance(saved, dict) and saved.get("view"):
             try:
                 view = View.from_json(saved["view"])
-                answer = self._drawn(self.models.of(view.moment), Outcome(view))
-                mode = "chat" if request.chat else "raw"
-                return {**answer, "picker": view.moment.model, "prompt": request.prompt, "mode": mode}
+                answer = self._drawn(self._model(view), Outcome(view))
+                return {**answer, "prompt": request.prompt, "mode": "chat" if request.chat else "raw"}
             except TokenscopeError as error:
                 again = f"What this page showed before cannot be shown again: {error}"
                 return self._first(request, again)
@@ -104,7 +113,7 @@ class Desk:
             outcome = start(model, None, request)
             return self._drawn(model, replace(outcome, notice=notice or _WELCOME))
         except TokenscopeError as error:
-            return self.refuse(error, "load", None)
+            return self.refuse(error, "show", None)
 
     def act(self, name: str, sent_view: object, request: Request) -> Answer:
         """Answers one action."""
@@ -112,9 +121,11 @@ class Desk:
             view = _view_for(name, sent_view)
             if name == "build" and view:
                 return self._built(view, request)
+            if name == "show":
+                return self._shown(view, request)
             if name not in _ACTIONS:
                 raise BadMoment(f"The page asked for {name!r}, which does not exist. Reload the page.")
-            model = self.models.of(view.moment) if view else self.models.get(self.models.default)
+            model = self._model(view) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))
             outcome = _ACTIONS[name](model, view, request)
@@ -125,7 +136,7 @@ class Desk:
 
     def _built(self, view: View, request: Request) -> Answer:
         """Answers with a bertviz view: it is large, so it is made when asked for, and for the text as it is then."""
-        model = self.models.of(view.moment)
+        model = self._model(view)
         return {**self._drawn(model, Outcome(view)), "bertviz": bertviz.make(model, view, request.detail)}
 
     def play(self, sent_view: object, steps: object) -> Iterator[Answer]:
@@ -133,7 +144,7 @@ class Desk:
         try:
             view = View.from_json(sent_view)
             count = whole(steps, 1, transport.MOST_STEPS, "number of tokens to play")
-            model = self.models.of(view.moment)
+            model = self._model(view)
             yield from self._played(model, view, count)
         except TokenscopeError as error:
             yield self.refuse(error, "play", sent_view)
@@ -161,7 +172,7 @@ class Desk:
             view = View.from_json(sent_view)
             if detail.get("model"):  # a second one, which must be one that this page may open
                 self.models.check(str(detail["model"]))
-            model = self.models.of(view.moment)
+            model = self._model(view)
             for progress in _SCANS[name](model, view, detail):
                 whole_yet = progress.done >= progress.total
                 kind, fraction = ("notice", None) if whole_yet else ("progress", progress.done / progress.total)
@@ -171,28 +182,28 @@ class Desk:
         except TokenscopeError as error:
             yield self.refuse(error, str(what), sent_view)
 
-    def adopt(self, model: "Model", request: Request, sent_view: object) -> Answer:
-        """Shows another model: the prompt box's text begins anew on it."""
+    def _model(self, view: View) -> "Model":
+        return self.models.of(view.moment, view.precision)
+
+    def _shown(self, view: View | None, request: Request) -> Answer:
+        """Shows another model, which was loaded before: the prompt box's text begins anew on it."""
+        name, precision = str(request.detail.get("name")), str(request.detail.get("precision", AUTO))
+        model = self.models.get(name, precision=precision)
+        raw = request.chat and not model.card().chat
         try:
-            outcome = start(model, None, request)
-            return self._drawn(model, replace(outcome, notice=f"{model.card().name} is ready."))
-        except TokenscopeError as error:
-            return {**self.refuse(error, "start", sent_view), **self._picker(sent_view)}
-
-    def keep(self, error: TokenscopeError, sent_view: object) -> Answer:
-        """Says why another model cannot be shown; the picker goes back to the one that is."""
-        return {**self.refuse(error, "load", sent_view), **self._picker(sent_view)}
-
-    def _picker(self, sent_view: object) -> Answer:
-        try:
-            return {"picker": View.from_json(sent_view).moment.model}
-        except TokenscopeError:
-            return {"picker": self.models.default}
-
-    def progress(self, text: str, fraction: float | None, sent_view: object) -> Answer:
-        """Says how far a load is, leaving everything else as it is."""
-        message = {"kind": "progress", "text": text, "at": "", "fraction": fraction}
-        return {"session": self._session(sent_view, more=True), "message": message}
+            outcome = start(model, None, replace(request, chat=False) if raw else request)
+        except InputError as error:
+            return self.refuse(error, "start", view.to_json() if view else None)
+        fresh = replace(outcome.view, precision=precision)
+        if view:  # what is chosen and fits any model stays
+            moment = replace(fresh.moment, decoding=view.moment.decoding)
+            fresh = replace(fresh.at(moment), tab=view.tab, shade=view.shade, window=view.window, colour=view.colour)
+        outcome = replace(outcome, view=fresh)
+        notice = f"{model.card().name} is ready." + (
+            " It has no chat template: the prompt is taken raw." if raw else ""
+        )
+        answer = self._drawn(model, replace(outcome, notice=notice))
+        return {**answer, "mode": "raw"} if raw else answer
 
     def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False, before: View | None = None) -> Answer:
         began = time.perf_counter()
@@ -231,7 +242,7 @@ _WELCOME: Final = (
 
 
 def _view_for(name: str, sent_view: object) -> View | None:
-    """The view an action works on. Start works without one."""
-    if name == "start" and sent_view is None:
+    """The view an action works on. Start, and showing another model, work without one."""
+    if name in ("start", "show") and sent_view is None:
         return None
     return View.from_json(sent_view)

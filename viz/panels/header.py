@@ -6,7 +6,9 @@ from typing import Any
 
 import gradio as gr
 
+from viz.components.opening import Loading, ModelPicker
 from viz.components.regions import ModelFacts
+from viz.panels import opening
 from viz.panels.models import Models
 from viz.panels.scene import Scene
 
@@ -15,7 +17,8 @@ from viz.panels.scene import Scene
 class Header:
     """The header's widgets."""
 
-    picker: gr.Dropdown
+    picker: ModelPicker
+    loading: Loading
     facts: ModelFacts
 
 
@@ -23,21 +26,11 @@ def build(models: Models) -> Header:
     """Lays the header out."""
     with gr.Row(elem_classes="ts-header"):
         gr.HTML("<h1>Tokenscope</h1>", elem_classes="ts-brand", apply_default_css=False)
-        picker = gr.Dropdown(
-            choices=models.offers,
-            value=models.default,
-            allow_custom_value=models.any_name,
-            show_label=False,
-            label="model",
-            container=False,
-            elem_id="model-picker",
-            min_width=240,
-            scale=0,
-        )
+        picker, loading = opening.build(models)
         facts = ModelFacts(elem_classes="ts-grow")
         theme = gr.Button("◐ light / dark", elem_id="theme", size="sm", scale=0, min_width=120)
     theme.click(None, js="() => { window.tokenscope.toggleTheme(); }", show_progress="hidden", queue=False)
-    return Header(picker, facts)
+    return Header(picker, loading, facts)
 
 
 def draw(scene: Scene) -> dict[str, Any]:

@@ -1,22 +1,26 @@
 """Which models a page may use, on top of the library that keeps them loaded."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
 
-from model_runtime import CATALOGUE, Moment
-from model_runtime.errors import ModelNotFound
+from model_runtime import CATALOGUE, Moment, Offer
+from model_runtime.errors import ModelNotFound, ModelUnsupported
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
 
 Progress = Callable[[str, float | None], None]
 
+# What a model's numbers may be kept in: name -> the library's dtype, where "" is its own choice.
+PRECISIONS: Final = {"auto": "", "float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+AUTO: Final = "auto"
+
 
 class Keeper(Protocol):
     """What keeps loaded models, such as `model_runtime.Library`."""
 
-    def get(self, name: str, progress: Progress | None = None) -> "Model":
-        """Returns a model by name, loading it if need be."""
+    def get(self, name: str, progress: Progress | None = None, *, dtype: str = "") -> "Model":
+        """Returns a model by name, loading it if need be; `dtype` "" is the keeper's own choice."""
 
 
 class Models:
@@ -24,40 +28,51 @@ class Models:
 
     Attributes:
         default: The model that the page opens with.
-        any_name: Whether names beyond the catalogue and the default may be loaded.
+        any_name: Whether names beyond the catalogue and the default may be loaded, and precisions chosen.
+        offers: What the picker proposes, in order; the default is among them.
+        room: Says where models go, and the bytes that are free there, None where nobody knows.
     """
 
-    def __init__(self, library: Keeper, default: str, *, any_name: bool = True) -> None:
+    def __init__(
+        self,
+        library: Keeper,
+        default: str,
+        *,
+        any_name: bool = True,
+        offers: Sequence[Offer] = CATALOGUE,
+        room: Callable[[], tuple[str, int | None]] = lambda: ("", None),
+    ) -> None:
         self.default = default
         self.any_name = any_name
+        own = Offer(default, default, "The model that this page was started with.")
+        self.offers = tuple(offers) if any(offer.name == default for offer in offers) else (own, *offers)
+        self.room = room
         self._library = library
 
-    @property
-    def offers(self) -> list[tuple[str, str]]:
-        """What the picker proposes: (title, name), the default first."""
-        titles = {offer.name: offer.title for offer in CATALOGUE}
-        names = [self.default, *(name for name in titles if name != self.default)]
-        return [(titles.get(name, name), name) for name in names]
-
-    def get(self, name: str, progress: Progress | None = None) -> "Model":
+    def get(self, name: str, progress: Progress | None = None, *, precision: str = AUTO) -> "Model":
         """Returns a model, loading it first if need be.
 
         Raises:
             ModelError: It cannot be loaded, or may not be here.
         """
-        self.check(name)
-        return self._library.get(name, progress)
+        self.check(name, precision)
+        return self._library.get(name, progress, dtype=PRECISIONS[precision])
 
-    def check(self, name: str) -> None:
+    def check(self, name: str, precision: str = AUTO) -> None:
         """Refuses a model that this page may not open.
 
         Raises:
             ModelNotFound: It is not among those on offer, and others may not be named here.
+            ModelUnsupported: There is no such precision, or it may not be chosen here.
         """
-        allowed = {offer.name for offer in CATALOGUE} | {self.default}
-        if not self.any_name and name.partition("@")[0] not in allowed:
+        if not self.any_name and name.partition("@")[0] not in {offer.name for offer in self.offers}:
             raise ModelNotFound(f"{name!r} is not among the models that this page offers. Choose one of the list.")
+        if precision not in PRECISIONS:
+            raise ModelUnsupported(f"There is no precision {precision!r}; use one of {', '.join(PRECISIONS)}.")
+        if not self.any_name and precision != AUTO:
+            raise ModelUnsupported(f"This page shows its models in their usual precision only, not in {precision}.")
 
-    def of(self, moment: Moment) -> "Model":
-        """Returns the model that a moment was made with."""
-        return self.get(f"{moment.model}@{moment.revision}" if moment.revision else moment.model)
+    def of(self, moment: Moment, precision: str = AUTO) -> "Model":
+        """Returns the model that a moment was made with, in the precision that the page shows it in."""
+        name = f"{moment.model}@{moment.revision}" if moment.revision else moment.model
+        return self.get(name, precision=precision)

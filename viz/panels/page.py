@@ -4,24 +4,19 @@ Every action of a user passes through the queue in `tokenscope.js` and reaches t
 invisible `Session`, which sends the view along and gets the new one back.
 """
 
-import queue
-import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
-from model_runtime.errors import TokenscopeError
 from viz.components import assets
 from viz.components.regions import MessageLine, Session, TabBar
 from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
 from viz.panels.models import Models
+from viz.panels.opening import Opening
 from viz.panels.tabs import ALL, GROUPS
-
-if TYPE_CHECKING:
-    from model_runtime.model import Model
 
 # Opening takes the view that the tab had before a reload, if any.
 _OPEN = "(session, text, mode) => window.tokenscope.opening(session, text, mode)"
@@ -35,7 +30,8 @@ def build_page(models: Models) -> gr.Blocks:
         outputs: dict[str, Any] = {"session": Session(elem_classes="ts-session-block")}
         head, text, controls = header.build(models), prompt.build(), transport.build()
         prompt.offer(text, controls.steps)
-        outputs |= {"picker": head.picker, "facts": head.facts, "prompt": text.text, "mode": text.mode}
+        outputs |= {"picker": head.picker, "loading": head.loading, "facts": head.facts}
+        outputs |= {"prompt": text.text, "mode": text.mode}
         outputs |= {"decoding": controls.decoding, "branches": controls.branches}
         outputs |= {"strip": strip.build(), "off": ablation.build_off()}
         with gr.Row(elem_classes="ts-panels"):
@@ -46,6 +42,7 @@ def build_page(models: Models) -> gr.Blocks:
                 outputs |= _build_tabs()
         outputs["message"] = MessageLine(elem_id="message")
         _wire(page, Desk(models), controls, outputs)
+        _wire_loading(Opening(models), outputs)
     return page
 
 
@@ -61,7 +58,7 @@ def _build_tabs() -> dict[str, Any]:
 
 
 def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: dict[str, Any]) -> None:
-    """Connects the session's events, opening, and the model picker."""
+    """Connects the session's events, and opening."""
     session = outputs["session"]
     typed = [outputs["prompt"], outputs["mode"]]
     drawn = list(outputs.values())
@@ -91,46 +88,33 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
         _, detail, view = _sent(event)
         yield from map(listed, desk.scan(view, detail))
 
-    def loaded(words: str, mode: str, event: gr.EventData) -> Iterator[list[Any]]:
-        _, detail, view = _sent(event)
-        yield from map(listed, _load(desk, str(detail.get("name", "")), view, _request({}, words, mode)))
-
     opening = page.load(opened, [session, *typed], drawn, js=_OPEN, **quick)
     acting = session.act(acted, typed, drawn, **quick)
     # These tell how they go on, so they pass gradio's queue; several pages may do so at once.
     long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     playing = session.play(played, controls.steps, drawn, **long)
     scanning = session.scan(scanned, None, drawn, **long)
-    loading = session.load_model(loaded, typed, drawn, **long)
     session.stop(None, cancels=[playing, scanning])
-    for event, name in ((opening, ""), (acting, ""), (playing, "'play'"), (scanning, "'scan'"), (loading, "")):
+    for event, name in ((opening, ""), (acting, ""), (playing, "'play'"), (scanning, "'scan'")):
         event.failure(None, js=failed.format(name), queue=False, show_progress="hidden")
-    pick = "(name) => { window.tokenscope.act('load', { name }); }"
-    outputs["picker"].input(None, outputs["picker"], js=pick, queue=False, show_progress="hidden")
 
 
-def _load(desk: Desk, name: str, view: object, request: Request) -> Iterator[Answer]:
-    """Loads a model on a thread of its own and tells how far it is."""
-    reports: queue.Queue[tuple[str, float | None] | None] = queue.Queue()
-    outcome: list[Model | TokenscopeError] = []
+def _wire_loading(opening: Opening, outputs: dict[str, Any]) -> None:
+    """Connects the loads of other models, which leave all but their own place and the message alone."""
+    loading = outputs["loading"]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
 
-    def work() -> None:
-        try:
-            outcome.append(desk.models.get(name, lambda text, fraction: reports.put((text, fraction))))
-        except TokenscopeError as error:
-            outcome.append(error)
-        finally:
-            reports.put(None)
+    def loaded(event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
+        detail = event._data if isinstance(event._data, dict) else {}
+        for answer in opening.load(str(request.session_hash), detail):
+            yield [answer.get(name, gr.skip()) for name in ("loading", "message")]
 
-    yield desk.progress(f"Loading {name}", None, view)
-    threading.Thread(target=work, name=f"load {name}", daemon=True).start()
-    while (report := reports.get()) is not None:
-        yield desk.progress(*report, view)
-    found = outcome[0] if outcome else TokenscopeError(f"{name} could not be loaded; the server's log says why.")
-    if isinstance(found, TokenscopeError):
-        yield desk.keep(found, view)
-    else:
-        yield desk.adopt(found, request, view)
+    def left(request: gr.Request) -> None:
+        opening.stop(str(request.session_hash))
+
+    begun = loading.begin(loaded, None, [loading, outputs["message"]], concurrency_limit=16, **quiet)
+    begun.failure(None, js="() => { window.tokenscope.loadFailed(); }", queue=False, show_progress="hidden")
+    loading.leave(left, None, None, queue=False, **quiet)
 
 
 def _sent(event: gr.EventData) -> tuple[str, dict[str, Any], object]:

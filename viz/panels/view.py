@@ -12,6 +12,7 @@ from model_runtime.prompt_part_records import MOST_PART, PART_NAMES
 from viz.colours import TRANSFERS, Transfer
 from viz.lens_grid import LENS_COLOURS, LensColour
 from viz.panels.direction import Direction, read_direction
+from viz.panels.models import AUTO, PRECISIONS
 from viz.panels.pins import Pin, read_pins
 from viz.panels.playground import Playground, read_playground
 from viz.token_strip import SHADES, Shade
@@ -66,6 +67,7 @@ class View:
         parts: The texts that the prompt was put together from, one for each of `PART_NAMES`; none where it was typed.
         playground: The decoding settings that are tried on the distribution at the cursor.
         entry: The token whose embedding is shown, None for the one under the cursor.
+        precision: What the model's numbers are kept in, as it was opened; a name of `PRECISIONS`.
     """
 
     branches: tuple[str, ...]
@@ -92,6 +94,7 @@ class View:
     parts: tuple[str, ...] = ()
     playground: Playground = field(default_factory=Playground)
     entry: int | None = None
+    precision: str = AUTO
 
     @property
     def moment(self) -> Moment:
@@ -148,6 +151,7 @@ class View:
             parts=read_parts(content.get("parts", [])),
             playground=read_playground(content.get("playground", Playground().to_json())),
             entry=_token(content.get("entry")),
+            precision=one_of(content.get("precision", AUTO), tuple(PRECISIONS), "precision"),
         )
 
     def at(self, moment: Moment, cursor: int | None = None) -> "View":
