@@ -7,7 +7,7 @@ from model_runtime.errors import FeatureUnavailable, OutOfRange
 from model_runtime.layer_weights import window_of
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap
-from model_runtime.weights import Formula, scores_of, softmax_with_sink, visible_keys
+from model_runtime.weights import Formula, scores_of, softmax_with_sink
 
 
 def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -> AttentionMap:
@@ -22,7 +22,7 @@ def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -
     query = recording.queries(layer, head)
     shared = formula.key_value_head(head)
     with engine.running():
-        visible = visible_keys(recording.starts(layer).to(query.device), 0, len(recording.ids))
+        visible = recording.visible(layer, 0, len(recording.ids))
         alone = formula.only(head)
         scores = scores_of(query[None], keys[shared][None], alone, visible)
         weights, sink = softmax_with_sink(scores, alone.sinks)
@@ -59,11 +59,18 @@ def head_formula(engine: Engine, layer: int, head: int) -> Formula:
 
 
 def head_weights(
-    engine: Engine, layer: int, query: torch.Tensor, keys: torch.Tensor, starts: torch.Tensor
+    engine: Engine, layer: int, query: torch.Tensor, keys: torch.Tensor, visible: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """All heads of a layer at once, for the self-check: weights [head, query, key] and sink shares [head, query]."""
+    """All heads of a layer at once, for the self-check: weights [head, query, key] and sink shares [head, query].
+
+    Args:
+        engine: The model.
+        layer: Block index.
+        query: [head, query, head width].
+        keys: [key/value head, key, head width].
+        visible: Boolean [query, key].
+    """
     formula = engine.recorder.formulas[layer]
     assert formula is not None  # asked only of layers that attended
     repeated = keys.repeat_interleave(formula.heads // formula.key_value_heads, dim=0)
-    visible = visible_keys(starts.to(query.device), 0, keys.shape[1])
     return softmax_with_sink(scores_of(query, repeated, formula, visible), formula.sinks)

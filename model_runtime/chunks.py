@@ -6,6 +6,8 @@ from functools import cached_property
 
 import torch
 
+from model_runtime.visibility import stacked
+
 # Neighbouring chunks are joined up to this many tokens, the smaller into the larger, so that a text written token by
 # token keeps few chunks while each token is copied only some nine times.
 JOINED_TOKENS = 512
@@ -24,6 +26,8 @@ class Chunk:
         attended: [layer, token, width] what each attention added to the stream, so that the midpoint of block k is
             stream k plus it; zeros where a block has no attention, None where the blocks have no such point.
         home: The device that the streams belong to while they are kept in host memory, else None.
+        seen: Per layer [token, byte] the keys that each token sees, eight to a byte, where they are no unbroken run,
+            else None; empty where they are one in every layer.
     """
 
     tokens: int
@@ -33,6 +37,7 @@ class Chunk:
     logits: torch.Tensor | None
     attended: torch.Tensor | None
     home: torch.device | None = None
+    seen: tuple[torch.Tensor | None, ...] = ()
 
     def cut(self, tokens: int) -> "Chunk":
         """Its first tokens, as views."""
@@ -44,12 +49,17 @@ class Chunk:
             None if self.logits is None else self.logits[:tokens],
             None if self.attended is None else self.attended[:, :tokens],
             self.home,
+            tuple(None if seen is None else seen[:tokens] for seen in self.seen),
         )
 
     @cached_property
     def storages(self) -> dict[int, int]:
         """The memory behind the tensors: address -> bytes."""
-        return storages_of([self.streams, *self.queries, self.starts, self.logits, self.attended])
+        return storages_of([self.streams, *self.queries, self.starts, self.logits, self.attended, *self.seen])
+
+    def joins(self, after: "Chunk") -> bool:
+        """Whether this chunk and the one after it can be one: every layer keeps what it sees in one way."""
+        return [seen is None for seen in self.seen] == [seen is None for seen in after.seen]
 
     def joined(self, after: "Chunk") -> "Chunk":
         """This chunk and the one after it, as one."""
@@ -61,6 +71,10 @@ class Chunk:
             _joined(self.logits, after.logits, 0),
             _joined(self.attended, after.attended, 1),
             self.home,
+            tuple(
+                None if mine is None or other is None else stacked(mine, other)
+                for mine, other in zip(self.seen, after.seen, strict=True)
+            ),
         )
 
     def reduced(self, host: bool = False) -> "Chunk":
@@ -133,6 +147,8 @@ def appended(chunks: tuple[Chunk, ...], chunk: Chunk) -> tuple[Chunk, ...]:
     """The chunks with one more, small neighbours joined."""
     kept = [*chunks, chunk]
     while len(kept) > 1 and kept[-2].tokens <= kept[-1].tokens and kept[-2].tokens + kept[-1].tokens <= JOINED_TOKENS:
+        if not kept[-2].joins(kept[-1]):
+            break
         last = kept.pop()
         kept[-1] = kept[-1].joined(last)
     return tuple(kept)

@@ -9,6 +9,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from model_runtime.anatomy import Anatomy
+from model_runtime.caches import branch, new_cache, widen
 from model_runtime.chunks import Chunk, appended
 from model_runtime.edits import UNCHANGED, Changes, Points, editing
 from model_runtime.errors import ModelTooLarge
@@ -20,10 +21,7 @@ from model_runtime.recording import (
     Place,
     Recording,
     Statistics,
-    branch,
-    new_cache,
     statistics_of,
-    widen,
 )
 from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding
 from model_runtime.writers import Writers
@@ -196,6 +194,7 @@ class Engine:
             torch.stack([blank if starts is None else starts for starts in tape.starts]),
             logits.clone() if self.keep_logits else None,
             self._attended(tape) if self.middle else None,
+            seen=tuple(tape.seen) if self.recorder.choosing else (),
         )
 
     def _attended(self, tape: Tape) -> torch.Tensor:

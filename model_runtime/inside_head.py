@@ -9,7 +9,7 @@ from model_runtime.layer_weights import window_of
 from model_runtime.moment import Moment
 from model_runtime.recording import Recording
 from model_runtime.records import Floats
-from model_runtime.weights import softmax_with_sink, visible_keys
+from model_runtime.weights import softmax_with_sink
 
 
 def inside_head(
@@ -39,8 +39,7 @@ def inside_head(
         if bias is not None:
             bias = bias - bias[-1]  # a constant changes no weight, and so the bias is what each step back costs
             score = score + bias
-        start = recording.starts(layer)[position : position + 1].to(keys.device)
-        visible = visible_keys(start, position, position + 1)[0]
+        visible = recording.visible(layer, position, position + 1)[0, : position + 1]
         masked = score.masked_fill(~visible, torch.finfo(torch.float32).min)
         weights, sink = softmax_with_sink(masked[None, None], alone.sinks)
         weighted = weights[0, 0, :, None] * value

@@ -51,14 +51,14 @@ def install(model: PreTrainedModel) -> Installation:
         unembedding = Unembedding(model, anatomy, context)
     stock = selfcheck.stock_run(model, unembedding.vocabulary)
     engine = Engine(model, anatomy, Recorder(anatomy.layers), unembedding)
-    before = model.config._attn_implementation
+    before = anatomy.config._attn_implementation
     # After loading, never through from_pretrained, where some families then compute wrong logits silently. Families
     # outside the interface log a warning and stay as they are.
     model.set_attn_implementation(NAME)
-    if model.config._attn_implementation != NAME:
+    if anatomy.config._attn_implementation != NAME:  # a wrapper's own may stay as it was
         engine.recorder.follower = Follower(engine.recorder)
     proofs = selfcheck.prove(engine, stock)
-    if not proofs[0].passed and model.config._attn_implementation == NAME:
+    if not proofs[0].passed and anatomy.config._attn_implementation == NAME:
         # The model itself comes first: it runs as it was, and its attention is followed from outside.
         model.set_attn_implementation(before)
         engine.recorder.forget()

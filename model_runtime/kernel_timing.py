@@ -16,7 +16,7 @@ from model_runtime.layer_weights import formula_of
 from model_runtime.mask_records import KernelTime, KernelTiming
 from model_runtime.recording import Recording
 from model_runtime.stopwatch import timed
-from model_runtime.weights import Formula, softmax_with_sink, visible_keys
+from model_runtime.weights import Formula, softmax_with_sink
 
 # A score matrix of more bytes than this is not made: eager attention holds it several times.
 MOST_SCORE_BYTES = 2**30
@@ -95,12 +95,12 @@ def _inputs_of(engine: Engine, recording: Recording, layer: int) -> _Inputs:
     keys, values = recording.keys[layer], recording.values[layer]
     assert keys is not None  # the layer attends
     assert values is not None
-    starts = recording.starts(layer).to(keys.device)
     query = recording.layer_queries(layer)[None]
     # Memory of their own, laid out alike, so that no kernel has to tidy up first.
     key, value = keys[None].contiguous(), values[None].contiguous()
-    visible = visible_keys(starts, 0, len(starts))
-    return _Inputs(query, key, value, visible, not bool(starts.any()), formula_of(engine, layer))
+    visible = recording.visible(layer, 0, len(recording.ids))
+    causal = torch.equal(visible, torch.ones_like(visible).tril())
+    return _Inputs(query, key, value, visible, causal, formula_of(engine, layer))
 
 
 @dataclass(frozen=True)

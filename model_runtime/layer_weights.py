@@ -8,7 +8,7 @@ import torch
 from model_runtime.anatomy import window
 from model_runtime.engine import Engine
 from model_runtime.recording import Recording
-from model_runtime.weights import Formula, scores_of, softmax_with_sink, visible_keys
+from model_runtime.weights import Formula, scores_of, softmax_with_sink
 
 # Weights that are held at once: 64 MB of float32.
 WEIGHTS_AT_ONCE = 2**24
@@ -76,14 +76,14 @@ def rows_at(engine: Engine, recording: Recording, layer: int, positions: Sequenc
     """Any queries of an attending layer; `begin` is the first's. Enter within `engine.running()`."""
     formula, keys = formula_of(engine, layer), recording.keys[layer]
     assert keys is not None  # asked only of layers that attended
-    chosen = torch.tensor(positions, device=keys.device)
     if len(positions) <= FEW:  # of a reduced recording, only these are computed again
         query = torch.cat([recording.layer_queries(layer, one, one + 1) for one in positions], dim=1)
+        visible = torch.cat([recording.visible(layer, one, one + 1) for one in positions])
     else:
-        low = min(positions)
-        query = recording.layer_queries(layer, low, max(positions) + 1)[:, chosen - low]
-    starts, columns = recording.starts(layer).to(keys.device)[chosen], torch.arange(keys.shape[1], device=keys.device)
-    visible = (columns >= starts[:, None]) & (columns <= chosen[:, None])
+        low, high = min(positions), max(positions) + 1
+        chosen = torch.tensor(positions, device=keys.device) - low
+        query = recording.layer_queries(layer, low, high)[:, chosen]
+        visible = recording.visible(layer, low, high)[chosen]
     return _rows(formula, query, keys, visible, positions[0])
 
 
@@ -99,11 +99,11 @@ def all_rows(engine: Engine, recording: Recording, layer: int, first: int = 0, b
     """
     formula, keys = formula_of(engine, layer), recording.keys[layer]
     assert keys is not None  # asked only of layers that attended
-    queries, starts = recording.layer_queries(layer, first), recording.starts(layer)[first:].to(keys.device)
-    count = max(1, WEIGHTS_AT_ONCE // (formula.heads * len(recording.ids) * block)) * block
-    for begin in range(0, len(starts), count):
-        visible = visible_keys(starts[begin : begin + count], first + begin, len(recording.ids))
-        yield _rows(formula, queries[:, begin : begin + count], keys, visible, first + begin)
+    queries, tokens = recording.layer_queries(layer, first), len(recording.ids)
+    count = max(1, WEIGHTS_AT_ONCE // (formula.heads * tokens * block)) * block
+    for begin in range(first, tokens, count):
+        visible = recording.visible(layer, begin, min(begin + count, tokens))
+        yield _rows(formula, queries[:, begin - first : begin - first + count], keys, visible, begin)
 
 
 def _rows(formula: Formula, query: torch.Tensor, keys: torch.Tensor, visible: torch.Tensor, begin: int) -> Rows:

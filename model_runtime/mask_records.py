@@ -48,6 +48,7 @@ class MaskTable:
         without: Layers whose mask is not known: they have no attention, or it cannot be read.
         choices: What other masks would take.
         reason: Why no mask of the model is known; "" where one is.
+        choosing: Layers that choose the keys of every token anew, so that their masks are no windows.
     """
 
     tokens: int
@@ -55,6 +56,7 @@ class MaskTable:
     without: tuple[int, ...]
     choices: tuple[MaskChoice, ...]
     reason: str
+    choosing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ def mask_table(engine: Engine, recording: Recording, reaches: Sequence[int], rea
     """
     tokens = len(recording.ids)
     known = [] if reason else attending(engine, recording)
+    choosing = tuple(layer for layer in known if layer in engine.recorder.choosing)
     kinds: dict[bytes, list[int]] = {}
-    for layer in known:
+    for layer in (layer for layer in known if layer not in choosing):
         kinds.setdefault(recording.starts(layer).numpy().tobytes(), []).append(layer)
     own = []
     for layers in kinds.values():
@@ -34,6 +35,7 @@ def mask_table(engine: Engine, recording: Recording, reaches: Sequence[int], rea
         without=tuple(layer for layer in range(len(engine.anatomy.layers)) if layer not in known),
         choices=_choices(tokens, reaches),
         reason=reason,
+        choosing=choosing,
     )
 
 

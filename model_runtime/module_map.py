@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from model_runtime.anatomy import parameters
+from model_runtime.caches import new_cache
 from model_runtime.engine import Engine
 from model_runtime.module_roles import is_norm, outside, paths_of, role, roles_of, turns
 from model_runtime.recorder import first_tensor
-from model_runtime.recording import new_cache
 from model_runtime.structure_records import AnatomyMap, Kind, ParameterPart, Shape, Stage, TreeLine
 
 # "(0-5): 6 x Phi3DecoderLayer(" or "(mlp): Phi3MLP("

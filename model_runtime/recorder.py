@@ -18,7 +18,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from model_runtime.weights import Formula, scores_of, softmax_with_sink, visible_keys
+from model_runtime.visibility import Met, packed, starts_of, with_choice
+from model_runtime.weights import Formula, attention_output
 
 # A name with "sdpa", "flash" or "flex" in it would trip substring checks inside transformers.
 NAME = "probe"
@@ -56,12 +57,13 @@ class Tape:
         keys: [key/value head, all tokens, head width], the very tensors of the cache.
         values: [key/value head, all tokens, value width], likewise.
         starts: [token] the first key that each new token sees; it sees all from there to itself.
+        seen: [token, byte] the keys that each new token sees, eight to a byte, where they are no such run.
         outputs: With `thorough`: the attention output [token, head, value width] before any head is switched off.
         switches: The heads that are switched off.
         thorough: Whether to keep the outputs too.
         disturbed: With a batch: row i has one head of layer i disturbed, for the self-check.
         attended: Layer -> [token, width] what its attention added to the stream, where the recorder follows it.
-        seen_masks: Masks met in this pass with their starts: the layers of one kind share one mask.
+        met: Masks met in this pass with their starts.
         rows: How many texts run side by side; the first is recorded.
     """
 
@@ -70,12 +72,13 @@ class Tape:
     keys: list[torch.Tensor | None]
     values: list[torch.Tensor | None]
     starts: list[torch.Tensor | None]
+    seen: list[torch.Tensor | None]
     outputs: list[torch.Tensor | None]
     switches: Switches
     thorough: bool = False
     disturbed: bool = False
     attended: dict[int, torch.Tensor] = field(default_factory=dict)
-    seen_masks: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    met: Met = field(default_factory=dict)
     rows: int = 1
 
 
@@ -85,6 +88,7 @@ class Recorder:
     Attributes:
         formulas: Per layer, how its weights follow from queries and keys; None before its first call.
         unreadable: Per layer that cannot be read, why.
+        choosing: The layers whose tokens see no unbroken run of keys, whatever the text.
         follower: What is entered while a tape runs: where attention does not come to this module's own function,
             something that brings it here.
     """
@@ -92,6 +96,7 @@ class Recorder:
     def __init__(self, layers: nn.ModuleList) -> None:
         self.formulas: list[Formula | None] = [None] * len(layers)
         self.unreadable: dict[int, str] = {}
+        self.choosing: set[int] = set()
         self.follower: AbstractContextManager[object] = nullcontext()
         self.tape: Tape | None = None
         for index, layer in enumerate(layers):
@@ -105,6 +110,7 @@ class Recorder:
         """Forgets how the layers' weights follow, before they are read in another way."""
         self.formulas = [None] * len(self.formulas)
         self.unreadable.clear()
+        self.choosing.clear()
 
     @contextmanager
     def recording(
@@ -112,8 +118,8 @@ class Recorder:
     ) -> Iterator[Tape]:
         """Runs a tape. One at a time; the caller holds the model's lock."""
         blank: list[torch.Tensor | None] = [None] * len(self.formulas)
-        queries, keys, values, starts, outputs = (list(blank) for _ in range(5))
-        self.tape = Tape([], queries, keys, values, starts, outputs, switches, thorough, disturbed)
+        queries, keys, values, starts, seen, outputs = (list(blank) for _ in range(6))
+        self.tape = Tape([], queries, keys, values, starts, seen, outputs, switches, thorough, disturbed)
         try:
             with self.follower:
                 yield self.tape
@@ -167,16 +173,24 @@ class Recorder:
         # A copy: a view into a fused projection would keep the whole projection alive.
         tape.queries[layer] = call.query[0].clone(memory_format=torch.contiguous_format)
         tape.keys[layer], tape.values[layer] = call.key[0], call.value[0]
-        starts = _starts(tape, call)
-        if starts is None:
-            self.unreadable[layer] = "its mask hides keys in the middle of the text"
-        tape.starts[layer] = starts
+        self._see(tape, layer, call)
         if tape.thorough:
             tape.outputs[layer] = output[0].clone()
         for switch in tape.switches.get(layer, ()):
             rows = slice(None) if switch.row is None else switch.row
             # The output belongs to this call alone, so writing to it changes what the model goes on with and no more.
             output[rows, ..., switch.head, :] = 0 if switch.output is None else switch.output.to(output.dtype)
+
+    def _see(self, tape: Tape, layer: int, call: "AttentionCall") -> None:
+        """Keeps which keys the new tokens see."""
+        rows, columns = call.query.shape[2], call.key.shape[2]
+        if not call.chosen and layer not in self.choosing:
+            tape.starts[layer] = starts_of(call.mask, call.causal, rows, columns, tape.met)
+        if tape.starts[layer] is None:
+            self.choosing.add(layer)
+            tape.seen[layer] = packed(call.mask, columns)
+            if tape.seen[layer] is None:
+                self.unreadable[layer] = "its mask hides keys in the middle of the text, or others from each head"
 
 
 def first_tensor(output: Any) -> torch.Tensor | None:
@@ -197,6 +211,7 @@ class AttentionCall:
         causal: Whether a missing mask means that later tokens are hidden.
         formula: How the weights follow.
         foreign: Further arguments that change the weights in ways which are not reproduced here.
+        chosen: Whether the model chose the keys for these tokens.
     """
 
     query: torch.Tensor
@@ -206,6 +221,7 @@ class AttentionCall:
     causal: bool
     formula: Formula
     foreign: tuple[str, ...]
+    chosen: bool = False
 
 
 # Any module inside a decoder layer -> its recorder and layer. Not a ContextVar: Gradio resumes a generator in a fresh
@@ -225,7 +241,8 @@ def _attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """The attention function that transformers calls; arguments and result as its interface fixes them."""
-    attention_mask = _chosen(attention_mask, kwargs.pop("indices", None), key.shape[2])
+    chosen = kwargs.pop("indices", None)
+    attention_mask = with_choice(attention_mask, chosen, key.shape[2])
     given = kwargs.get("is_causal")
     is_causal = bool(getattr(module, "is_causal", True) if given is None else given)
     call = AttentionCall(
@@ -244,11 +261,12 @@ def _attention(
             window=kwargs.get("sliding_window"),
         ),
         foreign=tuple(name for name in FOREIGN if kwargs.get(name) is not None),
+        chosen=chosen is not None,
     )
     if softcap is None and s_aux is None:
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     else:  # PyTorch's fused kernel knows neither: transformers raises on a softcap there and drops a sink silently
-        output = _explicit(call)
+        output = attention_output(query, key, value, attention_mask, is_causal, call.formula)
     owner = _owners.get(module)
     recorder = owner[0]() if owner is not None else None  # none outside the decoder layers: in a vision tower, say
     if owner is not None and recorder is not None:
@@ -256,60 +274,6 @@ def _attention(
             output = output.clone()  # the kernel needs its own for the gradient, and a head may be switched off in it
         recorder.attended(owner[1], call, output)
     return output, None
-
-
-def _chosen(mask: torch.Tensor | None, indices: torch.Tensor | None, keys: int) -> torch.Tensor | None:
-    """The mask of an attention that looks only at keys [batch, new token, choice] which its model chose, if it does.
-
-    Stock attention gets such a mask ready made; to a function of another name the model hands the choice itself.
-    """
-    if indices is None:
-        return mask
-    chosen = torch.zeros(*indices.shape[:-1], keys, dtype=torch.bool, device=indices.device)
-    chosen = chosen.scatter(-1, indices.long(), True)[:, None]
-    return chosen if mask is None else mask & chosen
-
-
-def _explicit(call: AttentionCall) -> torch.Tensor:
-    """The attention output [batch, token, head, value width] in plain operations."""
-    groups = call.query.shape[1] // call.key.shape[1]
-    rows, columns = call.query.shape[2], call.key.shape[2]
-    outputs = []
-    for item in range(call.query.shape[0]):
-        if call.mask is not None:
-            visible = call.mask[min(item, call.mask.shape[0] - 1)]
-        else:
-            visible = torch.ones(rows, columns, dtype=torch.bool, device=call.query.device)
-            visible = visible.tril(columns - rows) if call.causal else visible
-        key = call.key[item].repeat_interleave(groups, dim=0)
-        value = call.value[item].repeat_interleave(groups, dim=0)
-        weights, _ = softmax_with_sink(
-            scores_of(call.query[item], key, call.formula, visible), call.formula.sinks
-        )  # [head, query, key]
-        outputs.append((weights.to(value.dtype) @ value).transpose(0, 1))
-    return torch.stack(outputs).contiguous()
-
-
-def _starts(tape: Tape, call: AttentionCall) -> torch.Tensor | None:
-    """The first visible key of each new token, None where what it sees is no unbroken run that ends at itself.
-
-    Every mask of a causal model is such a run, be it plain, sliding or chunked.
-    """
-    rows, columns = call.query.shape[2], call.key.shape[2]
-    if call.mask is None:
-        return torch.zeros(rows, dtype=torch.long) if call.causal or rows == 1 else None
-    if id(call.mask) in tape.seen_masks:
-        return tape.seen_masks[id(call.mask)][1]
-    if call.mask.dtype != torch.bool or call.mask.shape[1] != 1:
-        return None
-    mask = call.mask[0, 0]  # [new token, token]
-    starts = mask.int().argmax(-1)
-    expected = visible_keys(starts, columns - rows, columns)
-    if not torch.equal(expected, mask[:, :columns]):
-        return None
-    kept = starts.cpu()
-    tape.seen_masks[id(call.mask)] = (call.mask, kept)  # the mask itself is kept so that its id stays its own
-    return kept
 
 
 AttentionInterface.register(NAME, _attention)

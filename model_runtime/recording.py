@@ -1,34 +1,26 @@
 """What was kept of one text: enough to extend it, cut it back, branch it and answer every question about it."""
 
 from collections.abc import Iterator, Sequence
-from copy import copy, deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import (
-    DummyLayer,
-    DynamicIndexedLayer,
-    DynamicLayer,
-    DynamicSlidingWindowLayer,
-    LinearAttentionAndFullAttentionLayer,
-    LinearAttentionAndSlidingWindowAttentionLayer,
-)
 
+from model_runtime.caches import branch, cuttable
 from model_runtime.chunks import Chunk, LayerParts, storages_of
 from model_runtime.glance import Glance
 from model_runtime.lens_rows import LensKept
 from model_runtime.moment import Intervention
 from model_runtime.records import Floats, Integers
 from model_runtime.stream_records import ResidualTable
+from model_runtime.visibility import unpacked
+from model_runtime.weights import visible_keys
 
 if TYPE_CHECKING:
     from model_runtime.layer_replay import LayerReplay
 
-# Cache layers that are extended by making new tensors and cut by taking views. A dummy holds nothing of its own.
-GROWING = (DynamicLayer, DynamicIndexedLayer, DummyLayer)
 MOST_REPLAYED = 2  # layers whose parts a reduced recording keeps: the one that is open, and the one before it
 # Where the residual stream is read: a stream, or, where the second is True, a block between its attention and its MLP.
 Place = tuple[int, bool]
@@ -112,8 +104,8 @@ class Recording:
 
     @property
     def cuttable(self) -> bool:
-        """Whether the cache can go back; the running states of linear attention cannot."""
-        return self.cache is not None and all(type(layer) in GROWING for layer in self.cache.layers)
+        """Whether the cache can go back."""
+        return self.cache is not None and cuttable(self.cache)
 
     def cut(self, tokens: int) -> "Recording | None":
         """The recording of the first tokens, as views; None where there is none or the cache cannot go back."""
@@ -196,8 +188,18 @@ class Recording:
         return found.part(begin, end)
 
     def starts(self, layer: int) -> torch.Tensor:
-        """[token] the first key that each token sees in a layer."""
+        """[token] the first key that each token sees in a layer, 0 where what it sees is no run."""
         return torch.cat([chunk.starts[layer] for chunk in self.chunks])
+
+    def visible(self, layer: int, begin: int, end: int) -> torch.Tensor:
+        """Boolean [query, key] which keys of the whole text the queries begin to end - 1 of an attending layer see."""
+        keys, parts = _present(self.keys[layer]), []
+        for chunk, low, high in self._spans(begin, end):
+            seen = chunk.seen[layer] if chunk.seen else None
+            starts, columns = chunk.starts[layer, low:high].to(keys.device), keys.shape[1]
+            parts.append(visible_keys(starts, begin, columns) if seen is None else unpacked(seen[low:high], columns))
+            begin += high - low
+        return torch.cat(parts)
 
     def streams(self, stream: int, begin: int, end: int) -> torch.Tensor:
         """[token, width] of one stream at positions begin to end - 1."""
@@ -250,63 +252,9 @@ class Recording:
         return held
 
 
-def _present(queries: torch.Tensor | None) -> torch.Tensor:
-    assert queries is not None  # asked only of layers that attended
-    return queries
-
-
-def new_cache(config: Any) -> DynamicCache:
-    """An empty cache that keeps every key.
-
-    A sliding layer's own cache would drop the keys before its window, which going back needs; the mask still applies
-    the window.
-    """
-    cache = DynamicCache(config=config)
-    cache.layers = [_unwindowed(layer) for layer in cache.layers]
-    return cache
-
-
-def _unwindowed(layer: Any) -> Any:
-    """An empty cache layer like this one, which keeps the keys before its window too."""
-    if type(layer) is DynamicSlidingWindowLayer:
-        return DynamicLayer()
-    if type(layer) is LinearAttentionAndSlidingWindowAttentionLayer:
-        return LinearAttentionAndFullAttentionLayer(number_of_states=layer.number_of_states)
-    return layer
-
-
-def branch(cache: DynamicCache) -> DynamicCache:
-    """A cache that can be extended without the other noticing.
-
-    Key/value layers are extended by making new tensors, so the two share what they have; the states of linear
-    attention are written in place, so those are copied.
-    """
-    branched = copy(cache)
-    branched.layers = [_branched(layer) for layer in cache.layers]
-    return branched
-
-
-def _branched(layer: Any) -> Any:
-    if type(layer) in GROWING:
-        shared = object.__new__(type(layer))  # as `copy` does, at a tenth of the time: each token takes one a layer
-        vars(shared).update(vars(layer))
-        return shared
-    if type(layer) is not LinearAttentionAndFullAttentionLayer:
-        return deepcopy(layer)
-    branched = copy(layer)  # its keys and values grow, its states are dicts of tensors
-    for name, value in vars(layer).items():
-        if isinstance(value, dict):
-            setattr(branched, name, deepcopy(value))
-    return branched
-
-
-def widen(cache: DynamicCache, rows: int) -> None:
-    """Makes a branched cache of one text, all of whose layers grow, serve several that begin alike, side by side."""
-    for layer in cache.layers:
-        if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None:
-            layer.keys, layer.values = (part.expand(rows, -1, -1, -1) for part in (layer.keys, layer.values))
-        if isinstance(layer, DynamicIndexedLayer) and layer.indexer_keys is not None:
-            layer.indexer_keys = layer.indexer_keys.expand(rows, -1, -1)
+def _present(kept: torch.Tensor | None) -> torch.Tensor:
+    assert kept is not None  # asked only of layers that attended
+    return kept
 
 
 def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:

@@ -11,10 +11,12 @@ import torch
 from transformers import PreTrainedModel
 
 from model_runtime.attention import head_weights
+from model_runtime.caches import new_cache
 from model_runtime.engine import Engine
 from model_runtime.recorder import Tape
-from model_runtime.recording import new_cache
 from model_runtime.records import Proof
+from model_runtime.visibility import unpacked
+from model_runtime.weights import visible_keys
 
 TOKENS = 16
 STEPS = 5
@@ -123,10 +125,13 @@ def _attending(engine: Engine, tape: Tape) -> list[int]:
 
 
 def _weights(engine: Engine, tape: Tape, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-    query, keys, starts = tape.queries[layer], tape.keys[layer], tape.starts[layer]
-    if query is None or keys is None or starts is None or layer in engine.recorder.unreadable:
+    query, keys, starts, seen = tape.queries[layer], tape.keys[layer], tape.starts[layer], tape.seen[layer]
+    if query is None or keys is None or layer in engine.recorder.unreadable:
         raise ValueError(f"L{layer}: {engine.recorder.unreadable.get(layer, 'nothing was recorded')}")
-    return head_weights(engine, layer, query, keys, starts)
+    if seen is not None:
+        return head_weights(engine, layer, query, keys, unpacked(seen, keys.shape[1]))
+    assert starts is not None  # what the tokens see is kept in one of the two ways
+    return head_weights(engine, layer, query, keys, visible_keys(starts.to(keys.device), 0, keys.shape[1]))
 
 
 def _row_error(engine: Engine, tape: Tape) -> float:

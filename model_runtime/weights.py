@@ -83,6 +83,40 @@ def scores_of(query: torch.Tensor, key: torch.Tensor, formula: Formula, visible:
     return scores.masked_fill(~visible, torch.finfo(torch.float32).min)
 
 
+def attention_output(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    causal: bool,
+    formula: Formula,
+) -> torch.Tensor:
+    """The attention output [batch, query, head, value width] in plain operations.
+
+    Args:
+        query: [batch, head, query, head width].
+        key: [batch, key/value head, key, head width].
+        value: [batch, key/value head, key, value width].
+        mask: [batch or 1, head or 1, query, key], True where visible, or None.
+        causal: Whether a missing mask means that later tokens are hidden.
+        formula: The layer's.
+    """
+    groups = query.shape[1] // key.shape[1]
+    rows, columns = query.shape[2], key.shape[2]
+    outputs = []
+    for item in range(query.shape[0]):
+        if mask is not None:
+            visible = mask[min(item, mask.shape[0] - 1)]
+        else:
+            visible = torch.ones(rows, columns, dtype=torch.bool, device=query.device)
+            visible = visible.tril(columns - rows) if causal else visible
+        scores = scores_of(query[item], key[item].repeat_interleave(groups, dim=0), formula, visible)
+        weights, _ = softmax_with_sink(scores, formula.sinks)  # [head, query, key]
+        values = value[item].repeat_interleave(groups, dim=0)
+        outputs.append((weights.to(value.dtype) @ values).transpose(0, 1))
+    return torch.stack(outputs).contiguous()
+
+
 def visible_keys(starts: torch.Tensor, first: int, columns: int) -> torch.Tensor:
     """Which keys each query sees.
 

@@ -27,6 +27,8 @@ def masks_payload(table: MaskTable, window: Window) -> dict[str, Any]:
     without = ""
     if table.without and not table.reason:
         without = f"{layers_text(table.without)} have no attention that can be read."
+    if table.choosing:
+        without = f"{layers_text(table.choosing)} choose the keys of every token anew. {without}".strip()
     return {
         "choices": [
             {"name": choice.name, "reach": choice.reach, "scores": choice.scores, "share": choice.scores / full}

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from model_runtime.caches import branch, new_cache
 from model_runtime.model import Model
-from model_runtime.recording import branch, new_cache
 from tests.runtime.comparison import BOUND, TOKENS, moment_of, some_ids
 from tests.runtime.families import LATENT, VOCABULARY, build
 from tests.runtime.tokenizers_for_tests import byte_level

@@ -1,0 +1,73 @@
+"""Which keys each token sees: in most models an unbroken run that ends at itself, and in some what the model chooses.
+
+Of a run only its start is kept. What is no run is kept as a bit for each query and key, packed eight to a byte.
+"""
+
+import torch
+
+from model_runtime.weights import visible_keys
+
+# Masks met in one pass with their starts: the layers of one kind share one mask.
+Met = dict[int, tuple[torch.Tensor, torch.Tensor]]
+
+
+def with_choice(mask: torch.Tensor | None, indices: torch.Tensor | None, keys: int) -> torch.Tensor | None:
+    """The mask of an attention that looks only at keys [batch, new token, choice] which its model chose, if it does.
+
+    Stock attention gets such a mask ready made; to a function of another name the model hands the choice itself.
+    """
+    if indices is None:
+        return mask
+    chosen = torch.zeros(*indices.shape[:-1], keys, dtype=torch.bool, device=indices.device)
+    chosen = chosen.scatter(-1, indices.long(), True)[:, None]
+    return chosen if mask is None else mask & chosen
+
+
+def starts_of(mask: torch.Tensor | None, causal: bool, rows: int, columns: int, met: Met) -> torch.Tensor | None:
+    """The first visible key of each new token, None where what it sees is no unbroken run that ends at itself.
+
+    Args:
+        mask: [batch, head or 1, new token, token], True where visible, or None.
+        causal: Whether a missing mask means that later tokens are hidden.
+        rows: New tokens.
+        columns: All tokens.
+        met: The masks of this pass; this one is added.
+    """
+    if mask is None:
+        return torch.zeros(rows, dtype=torch.long) if causal or rows == 1 else None
+    if id(mask) in met:
+        return met[id(mask)][1]
+    if mask.dtype != torch.bool or mask.shape[1] != 1:
+        return None
+    only = mask[0, 0]  # [new token, token]
+    starts = only.int().argmax(-1)
+    expected = visible_keys(starts, columns - rows, columns)
+    if not torch.equal(expected, only[:, :columns]):
+        return None
+    kept = starts.cpu()
+    met[id(mask)] = (mask, kept)  # the mask itself is kept so that its id stays its own
+    return kept
+
+
+def packed(mask: torch.Tensor | None, columns: int) -> torch.Tensor | None:
+    """[new token, byte] what a mask shows of so many keys, eight to a byte; None where it is not one for all heads."""
+    if mask is None or mask.dtype != torch.bool or mask.shape[1] != 1:
+        return None
+    shown = torch.nn.functional.pad(mask[0, 0, :, :columns], (0, -columns % 8))
+    bits: torch.Tensor = shown.unflatten(-1, (-1, 8)).to(torch.uint8) << _places(mask.device)
+    return bits.sum(-1, dtype=torch.uint8)
+
+
+def unpacked(seen: torch.Tensor, columns: int) -> torch.Tensor:
+    """Boolean [token, key] of so many keys, be they fewer or more than were packed."""
+    bits = ((seen[..., None] >> _places(seen.device)) & 1).flatten(-2)[:, :columns].bool()
+    return torch.nn.functional.pad(bits, (0, columns - bits.shape[1]))
+
+
+def stacked(seen: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """What neighbouring tokens see, as one; the later ones know of more keys."""
+    return torch.cat([torch.nn.functional.pad(seen, (0, after.shape[1] - seen.shape[1])), after])
+
+
+def _places(device: torch.device) -> torch.Tensor:
+    return torch.arange(8, dtype=torch.uint8, device=device)
