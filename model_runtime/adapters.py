@@ -15,8 +15,12 @@ from model_runtime.model_names import Source
 _VIRTUAL_TOKENS = ("PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "ADAPTION_PROMPT", "CPT")
 
 
-def base_of(files: ModelFiles) -> Source:
+def base_of(files: ModelFiles, *, named: bool = False) -> Source:
     """The model that an adapter was trained on, from its adapter_config.json.
+
+    Args:
+        files: The adapter's files.
+        named: Whether the base was given, so that the adapter need not tell.
 
     Raises:
         ModelUnsupported: It cannot be read, or is of a kind that cannot be put into weights.
@@ -33,6 +37,8 @@ def base_of(files: ModelFiles) -> Source:
             f"{files.title} is an adapter of kind {kind}, which puts vectors before the text that are no tokens; "
             f"there is nothing to show them by. Load its base {base} alone, or choose a LoRA adapter."
         )
+    if named:
+        return Source(str(base or ""))
     if not isinstance(base, str) or not base:
         raise ModelUnsupported(
             f"{files.title} does not say what it goes onto. Give the base too: 'base + {files.title}'."

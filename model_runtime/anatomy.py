@@ -22,6 +22,7 @@ WINDOW_NAMES = {
 # Facts of a config that say how it was stored or run, not what the model is.
 PASSING_FACTS = (
     *("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache", "architectures"),
+    "quantization_config",  # as the dtype: how the same weights are kept
     *("id2label", "label2id", "problem_type", "output_attentions", "output_hidden_states", "return_dict"),
 )
 

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from model_runtime.errors import ModelTooLarge, ModelUnsupported
+from model_runtime.failures import FAILURES
 from model_runtime.loading_progress import in_words
 from model_runtime.memory_records import MemoryNeed
 from model_runtime.model_files import ModelFiles
+from model_runtime.quantisation import UNPACKED, stored_quantisation
 
 TYPICAL_TOKENS = 1024
 
@@ -32,7 +34,7 @@ def memory_need(
     Args:
         files: The model's files; those of the hub need not be here.
         weights: Which of them hold the weights.
-        config: Its config.
+        config: Its config, None while it is not known: then what a text takes is left out.
         device: Where it is to go.
         dtype: What the weights are to be in: "float32", "bfloat16" or "float16".
         quantise: "8bit", "4bit" or "".
@@ -41,8 +43,11 @@ def memory_need(
         ModelUnsupported: A file's header cannot be read.
     """
     counted = sum(_elements(files, name, config) for name in weights)
+    stored = sum(files.sizes[name] for name in weights)
     wide = getattr(torch, dtype).itemsize
-    taken = counted * wide
+    taken, own = counted * wide, stored_quantisation(config)
+    if own:  # packed numbers, which stay so or are unpacked
+        taken = int(stored * 8 / UNPACKED[own] * wide) if own in UNPACKED else stored
     if quantise:
         apart = min(counted, _outside_blocks(config))  # embedding and head stay as they are
         taken = int(apart * 2 + (counted - apart) * _QUANTISED_BITS[quantise] / 8)
@@ -56,7 +61,7 @@ def memory_need(
         tokens=TYPICAL_TOKENS,
         device=str(device),
         free=free_memory(device),
-        stored=sum(files.sizes[name] for name in weights),
+        stored=stored,
     )
 
 
@@ -66,6 +71,8 @@ def text_need(config: Any, tokens: int, itemsize: int) -> tuple[int, int]:
     Per token the cache holds a key and a value for each layer and key/value head. The recording holds the residual
     stream before and after each layer, what each attention added to it, and the queries of each layer and head.
     """
+    if config is None:
+        return 0, 0
     text = config.get_text_config()
     layers, width = int(getattr(text, "num_hidden_layers", 0) or 0), int(getattr(text, "hidden_size", 0) or 0)
     heads = _number(text, "num_attention_heads") or 1
@@ -160,10 +167,15 @@ def _header(path: Path, title: str) -> dict[str, Any]:
 def _gguf_elements(path: Path) -> int:
     from gguf import GGUFReader  # late: only such files need it
 
-    return sum(int(tensor.n_elements) for tensor in GGUFReader(path).tensors)
+    try:
+        return sum(int(tensor.n_elements) for tensor in GGUFReader(path).tensors)
+    except FAILURES as error:
+        raise ModelUnsupported(f"{path.name} is no GGUF file that can be read: {error}. Get it again.") from error
 
 
 def _outside_blocks(config: Any) -> int:
+    if config is None:
+        return 0
     text = config.get_text_config()
     table = int(getattr(text, "vocab_size", 0) or 0) * int(getattr(text, "hidden_size", 0) or 0)
     return table if getattr(text, "tie_word_embeddings", True) else 2 * table

@@ -49,8 +49,14 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def dtype_of(name: str, device: torch.device, config: Any) -> str:
+def dtype_of(name: str, device: torch.device, config: Any, *, own: str = "float32") -> str:
     """The dtype that weights will be in: "auto" is float32 on a CPU and the checkpoint's own elsewhere.
+
+    Args:
+        name: What was asked for.
+        device: Where they are to go.
+        config: The model's config, None while it is not known.
+        own: The checkpoint's own dtype where the config does not say.
 
     Raises:
         ModelUnsupported: There is no such dtype.
@@ -58,7 +64,7 @@ def dtype_of(name: str, device: torch.device, config: Any) -> str:
     if name == "auto" and device.type == "cpu":
         return "float32"
     if name == "auto":
-        own = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
+        own = str(getattr(config, "dtype", None) or own).removeprefix("torch.")
         return own if own in DTYPES else "bfloat16"
     if name not in DTYPES:
         raise ModelUnsupported(f"There is no dtype {name!r} here; use auto, {', '.join(DTYPES)}.")

@@ -8,6 +8,8 @@ from transformers import BitsAndBytesConfig
 
 from model_runtime.errors import ModelUnsupported
 
+# Bits a weight takes in the kinds that are unpacked as they are read: they would be computed with by code from the hub.
+UNPACKED = {"fp8": 8.0, "mxfp4": 4.25}
 # Kinds of checkpoints that are quantised already: the package that reads each, and whether it needs CUDA.
 _KINDS: dict[str, tuple[str, bool]] = {
     "bitsandbytes": ("bitsandbytes", True),
@@ -15,8 +17,7 @@ _KINDS: dict[str, tuple[str, bool]] = {
     "awq": ("gptqmodel", True),
     "auto-round": ("auto_round", True),
     "aqlm": ("aqlm", True),
-    "eetq": ("kernels", True),
-    "fp8": ("accelerate", True),
+    "fp8": ("accelerate", False),
     "fbgemm_fp8": ("fbgemm_gpu", True),
     "fp_quant": ("fp_quant", True),
     "higgs": ("flute", True),
@@ -66,6 +67,17 @@ def stored_quantisation(config: Any) -> str:
         return ""
     method = own.get("quant_method") if isinstance(own, dict) else getattr(own, "quant_method", None)
     return str(getattr(method, "value", method) or "bitsandbytes").removesuffix("_4bit").removesuffix("_8bit")
+
+
+def unpack(config: Any) -> None:
+    """Has a checkpoint of the kinds in `UNPACKED` turned into plain numbers as it is read."""
+    own = config.quantization_config
+    if stored_quantisation(config) not in UNPACKED:
+        return
+    if isinstance(own, dict):
+        own["dequantize"] = True
+    else:
+        own.dequantize = True
 
 
 def bits_config(quantise: str, dtype: torch.dtype) -> BitsAndBytesConfig:

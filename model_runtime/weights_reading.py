@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 from transformers.utils import logging
 
 from model_runtime.errors import ModelTooLarge, ModelUnsupported
@@ -15,7 +15,7 @@ from model_runtime.failures import FAILURES
 from model_runtime.loading_progress import Reporter
 from model_runtime.model_files import ModelFiles
 from model_runtime.placement import DTYPES, Place
-from model_runtime.quantisation import bits_config, stored_quantisation
+from model_runtime.quantisation import bits_config, stored_quantisation, unpack
 
 SECONDS_BETWEEN_REPORTS = 0.2
 
@@ -32,8 +32,10 @@ def read_weights(
     """
     how: dict[str, Any] = {"config": config, "dtype": DTYPES[dtype], "trust_remote_code": False}
     if files.gguf:
-        how["gguf_file"] = files.gguf
-    if stored_quantisation(config):
+        # Otherwise weights may stay packed, to be computed with by code that is fetched from the hub.
+        how |= {"gguf_file": files.gguf, "quantization_config": GgufConfig(dequantize=True)}
+    elif stored_quantisation(config):
+        unpack(config)
         how["dtype"] = "auto" if place.device.type == "cuda" else DTYPES[dtype]
     if quantise:
         how["quantization_config"] = bits_config(quantise, DTYPES[dtype])
