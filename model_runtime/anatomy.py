@@ -67,6 +67,17 @@ def dissect(model: PreTrainedModel) -> Anatomy:
     )
 
 
+def readable_ids(model: PreTrainedModel, vocabulary: int) -> int:
+    """How many ids a model can read: a few have fewer embeddings than output logits.
+
+    Args:
+        model: The model.
+        vocabulary: How many ids it gives a logit to.
+    """
+    weight = getattr(model.get_input_embeddings(), "weight", None)
+    return vocabulary if weight is None else min(vocabulary, len(weight))
+
+
 def context_limit(config: Any) -> int:
     """The most tokens that fit."""
     named = [getattr(config, name, None) for name in CONTEXT_NAMES]

@@ -12,7 +12,6 @@ from model_runtime.anatomy import Anatomy
 from model_runtime.caches import branch, new_cache, widen
 from model_runtime.chunks import Chunk, appended
 from model_runtime.edits import UNCHANGED, Changes, Points, editing
-from model_runtime.errors import ModelTooLarge
 from model_runtime.keeping import Keeping, Kept, reduced
 from model_runtime.moment import Intervention
 from model_runtime.recorder import Recorder, Switches, Tape
@@ -23,6 +22,7 @@ from model_runtime.recording import (
     Statistics,
     statistics_of,
 )
+from model_runtime.room import Room, trouble
 from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding
 from model_runtime.writers import Writers
 
@@ -63,6 +63,7 @@ class Engine:
         self.writers: tuple[Writers | None, ...] = (None,) * len(anatomy.layers)
         self.middle = False
         self.cached = True
+        self.room = Room(model.device)
         self.keeping = Keeping()
         self.again: Callable[[Switches], LayerReplay] | None = None
         self.lock = threading.RLock()
@@ -140,6 +141,11 @@ class Engine:
         Raises:
             ModelTooLarge: The memory does not suffice.
         """
+        return self.room.tried(lambda: self._newest_logits(texts, changes, base), len(texts[0]))
+
+    def _newest_logits(
+        self, texts: Sequence[tuple[int, ...]], changes: Changes, base: Recording | None
+    ) -> torch.Tensor:
         with self.running():
             ids = torch.tensor(texts, device=self.model.device)
             rows, length = ids.shape
@@ -221,14 +227,15 @@ class Engine:
 
     @contextmanager
     def running(self, *, gradients: bool = False) -> Iterator[None]:
-        """Inside, no gradients are kept unless they are asked for, and a full memory gets a plain message.
+        """Inside, no gradients are kept unless asked for; a full memory or a failed device gets a plain message.
 
         Entered within every call: a generator resumes on other threads, where an outer inference mode is off.
         """
         try:
             with torch.inference_mode(not gradients), torch.set_grad_enabled(gradients):
                 yield
-        except torch.OutOfMemoryError as error:
-            raise ModelTooLarge(
-                f"The memory of {self.model.device} is full. Use a shorter text, a smaller model or another device."
-            ) from error
+        except (RuntimeError, MemoryError) as error:
+            found = trouble(error, self.model.device)
+            if found is None:
+                raise
+            raise found from error

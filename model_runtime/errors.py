@@ -10,13 +10,15 @@
     │   ├── BadDecoding         a decoding setting outside its range (also a ValueError)
     │   ├── BadMoment           a saved moment that cannot be read, or was made with another model
     │   ├── UnequalTexts        two texts that have to have the same number of tokens have not
-    │   └── NoChatTemplate      a chat was asked of a model whose tokenizer has no chat template
+    │   └── NoChatTemplate      a chat was asked of a model whose tokenizer has no chat template that can write it
     └── ModelError              the model, its files or the machine stand in the way
         ├── ModelNotFound       no such model, or no way to reach it
         ├── ModelUnsupported    a model that this runtime cannot open
         ├── ModelTooLarge       the device has not enough memory
+        ├── DeviceFailed        the device failed while running and has to be started anew
         ├── LoadingStopped      someone stopped the loading; raised by the progress function that is told of it
         └── FeatureUnavailable  this model has no such thing, or its proof failed at load
+            └── NotFinite       the model itself computed what is no number
 
 Every message says what happened, with the value, and what to do about it. The page shows it as it is.
 """
@@ -59,7 +61,7 @@ class UnequalTexts(InputError):
 
 
 class NoChatTemplate(InputError):
-    """A chat was asked of a model whose tokenizer has no chat template."""
+    """A chat was asked of a model whose tokenizer has no chat template, or one that cannot write the message."""
 
 
 class ModelError(TokenscopeError):
@@ -78,9 +80,17 @@ class ModelTooLarge(ModelError):
     """The device has not enough memory for the model or for the text."""
 
 
+class DeviceFailed(ModelError):
+    """The device failed while running; until the program is started again, every call to it fails."""
+
+
 class LoadingStopped(ModelError):
     """Loading was stopped on request. A progress function raises it; what was fetched whole stays for the next time."""
 
 
 class FeatureUnavailable(ModelError):
     """This model has no such thing, or the proof that it is read rightly failed at load."""
+
+
+class NotFinite(FeatureUnavailable):
+    """The model itself computed NaN or infinite numbers, from which nothing follows."""

@@ -49,7 +49,7 @@ def install(model: PreTrainedModel) -> Installation:
     context = parts.context_limit(anatomy.config)
     with torch.inference_mode():
         unembedding = Unembedding(model, anatomy, context)
-    stock = selfcheck.stock_run(model, unembedding.vocabulary)
+    stock = selfcheck.stock_run(model, parts.readable_ids(model, unembedding.vocabulary))
     engine = Engine(model, anatomy, Recorder(anatomy.layers), unembedding)
     before = anatomy.config._attn_implementation
     # After loading, never through from_pretrained, where some families then compute wrong logits silently. Families

@@ -7,7 +7,7 @@ from transformers import PreTrainedModel
 
 from model_runtime.ablation import Ablation
 from model_runtime.anatomy import weight_bytes
-from model_runtime.attention import attention_map, head_formula
+from model_runtime.attention import attention_map
 from model_runtime.attribution import Attributor
 from model_runtime.cause_questions import CauseQuestions
 from model_runtime.choosing_questions import ChoosingQuestions
@@ -15,11 +15,13 @@ from model_runtime.cost_questions import CostQuestions
 from model_runtime.decoding import Choice, decide
 from model_runtime.distribution import listed, token_table
 from model_runtime.edits import Changes
-from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
+from model_runtime.errors import OutOfRange
+from model_runtime.finite import require_finite
 from model_runtime.head_questions import HeadQuestions
 from model_runtime.installation import card_of, install
 from model_runtime.keeping import Choice as RecordingChoice
 from model_runtime.moment import Ablate, Decoding, Intervention, Moment, Steer
+from model_runtime.moment_checks import MomentChecks
 from model_runtime.part_questions import PartQuestions
 from model_runtime.position_questions import PositionQuestions
 from model_runtime.prediction_questions import PredictionQuestions
@@ -34,10 +36,10 @@ from model_runtime.vocabulary import Tokenizer, Vocabulary
 from model_runtime.vocabulary_questions import VocabularyQuestions
 
 GIGABYTE = 2**30
-PLURAL = ("contributions", "heads", "neurons")  # among the features that can be switched off
 
 
 class Model(
+    MomentChecks,
     HeadQuestions,
     StreamQuestions,
     PartQuestions,
@@ -96,6 +98,7 @@ class Model(
         self._output, self._replayed = installation.output, None
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
+        self._engine.room.clear = self._clear
         self._engine.keeping = replace(self._engine.keeping, choice=recording, limit=self._shelf.limit)
 
     @property
@@ -108,6 +111,14 @@ class Model(
         """Bytes that recordings take at the moment."""
         with self._lock:
             return self._shelf.nbytes
+
+    def _clear(self) -> int:
+        """Drops what was kept of all texts; what is running holds its own. Returns the bytes."""
+        with self._lock:
+            freed = self._shelf.nbytes
+            self._shelf.clear()
+            self._replayed = None
+            return freed
 
     def card(self) -> ModelCard:
         """The facts of the model, and what was proved at load."""
@@ -148,6 +159,7 @@ class Model(
             TextEnded: The generated text already ended.
             ContextFull: There is no position left.
             OutOfRange: The model has no such id.
+            NotFinite: The model computed NaN or infinite logits, so that only a token that is given can be taken.
         """
         self._refuse_ended(moment)
         if take is None:
@@ -224,6 +236,7 @@ class Model(
 
         Raises:
             OutOfRange: There is no such position, or top is below 1.
+            NotFinite: The model computed NaN or infinite logits there.
         """
         position = self._position(moment, position)
         if top is not None and top < 1:
@@ -273,65 +286,7 @@ class Model(
 
     def _choice_and_logits(self, moment: Moment, position: int) -> tuple[Choice, Floats]:
         with self._lock:
-            logits = self._engine.logits(self._recording(moment), position).cpu()
+            recording = self._recording(moment)
+            logits = self._engine.logits(recording, position).cpu()
+            require_finite(self._engine, recording, logits, position)
         return decide(logits, moment.ids[: position + 1], moment.decoding), logits.numpy()
-
-    def _check(self, moment: Moment) -> None:
-        """Refuses moments of other models and ids that this one does not have."""
-        if moment.fingerprint != self._card.fingerprint:
-            raise BadMoment(
-                f"The moment was made with {moment.model!r} ({moment.fingerprint}), and this is {self._card.name!r} "
-                f"({self._card.fingerprint}). Open it with the model that made it."
-            )
-        if max(moment.ids) >= self._vocabulary.size:
-            raise BadMoment(
-                f"The moment holds token id {max(moment.ids)}; this model has {self._vocabulary.size} tokens."
-            )
-        self._fits(len(moment.ids))
-        if moment.ablations:
-            self._require("ablation")
-            for ablation in moment.ablations:
-                head_formula(self._engine, ablation.layer, ablation.head)
-        for steer in moment.steers:
-            self._check_steer(steer)
-
-    def _check_steer(self, steer: Steer) -> None:
-        """Refuses steering that this model cannot do."""
-        self._require("hidden")
-        if steer.layer > self._card.layers:
-            raise OutOfRange(f"Stream {steer.layer} does not exist; this model has streams 0 to {self._card.layers}.")
-        for ids, _ in (steer.plus, steer.minus):
-            if max(ids) >= self._vocabulary.size:
-                raise BadMoment(
-                    f"A steering text holds token id {max(ids)}; this model has {self._vocabulary.size} tokens."
-                )
-            self._fits(len(ids))
-
-    def _fits(self, tokens: int) -> None:
-        if tokens > self._card.context:
-            raise ContextFull(
-                f"The text has {tokens} tokens and this model takes {self._card.context}. "
-                f"Shorten it by {tokens - self._card.context} or more."
-            )
-
-    def _refuse_ended(self, moment: Moment) -> None:
-        reason = self.ended(moment)
-        if reason == "context full":
-            raise self._full()
-        if reason is not None:
-            raise TextEnded(f"The text has ended ({reason}). Go back a step and take another token, or begin anew.")
-
-    def _position(self, moment: Moment, position: int) -> int:
-        count = len(moment.ids)
-        if position == -1:
-            return count - 1
-        if not 0 <= position < count:
-            raise OutOfRange(f"Position {position} does not exist; use 0 to {count - 1}, or -1 for the newest.")
-        return position
-
-    def _require(self, feature: str) -> None:
-        if feature == "ablation":  # which rests on it, and is not even tried without
-            self._require("attention")
-        if feature in self._off:
-            verb = "are" if feature in PLURAL else "is"
-            raise FeatureUnavailable(f"The {feature} of this model {verb} switched off. {self._off[feature]}.")

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from model_runtime.errors import ContextFull
 from model_runtime.moment import Moment
 from model_runtime.prediction_records import ContextUse, Predictions
 from model_runtime.questions import Questions
@@ -12,9 +11,15 @@ class PredictionQuestions(Questions):
     """Answers about every position's own prediction. All methods may be called from any thread."""
 
     def predictions(self, moment: Moment) -> Predictions:
-        """The first choice after every token; all but the newest were known when the text was run."""
+        """The first choice after every token; all but the newest were known when the text was run.
+
+        Raises:
+            NotFinite: The model computed NaN or infinite logits after some token.
+        """
         statistics = self._recording(moment).statistics
         newest = self.distribution(moment, top=1)
+        for position in np.flatnonzero(statistics.best[1:] < 0)[:1].tolist():
+            self.distribution(moment, position, top=1)  # which says why there is none
         ids = np.append(statistics.best[1:], newest.ids[0])
         return Predictions(
             ids=ids,
@@ -28,7 +33,3 @@ class PredictionQuestions(Questions):
         limit, count = self._card.context, len(moment.ids)
         written = count - moment.prompt_length
         return ContextUse(limit, moment.prompt_length, written, limit - count, str(self._full()))
-
-    def _full(self) -> ContextFull:
-        """What is said to a step with no position left."""
-        return ContextFull(f"The text fills the model's context of {self._card.context} tokens. Begin anew or go back.")

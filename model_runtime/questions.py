@@ -7,11 +7,12 @@ from model_runtime.ablation import Ablation
 from model_runtime.decoding import Choice
 from model_runtime.edits import Changes
 from model_runtime.engine import Engine
-from model_runtime.errors import InputError
+from model_runtime.errors import ContextFull, InputError
 from model_runtime.moment import Intervention, Moment
 from model_runtime.part_records import Question
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
+from model_runtime.room import roomy
 from model_runtime.steering import Steering
 from model_runtime.vocabulary import Vocabulary
 
@@ -28,6 +29,11 @@ class Questions:
     _lock: AbstractContextManager[object]
     _ablation: Ablation
     _steering: Steering
+
+    def __init_subclass__(cls) -> None:
+        """Every question about a moment is tried once more after making room, where the memory was full."""
+        super().__init_subclass__()
+        roomy(cls)
 
     def attention(self, moment: Moment, layer: int, head: int) -> AttentionMap:
         """What one head looks at, from every position."""
@@ -80,6 +86,9 @@ class Questions:
         raise NotImplementedError
 
     def _require(self, feature: str) -> None:
+        raise NotImplementedError
+
+    def _full(self) -> ContextFull:
         raise NotImplementedError
 
     def _refuse_ended(self, moment: Moment) -> None:

@@ -271,6 +271,7 @@ def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:
     # Two copies to the host, as each waits for all that a GPU still has to do.
     numbers = torch.stack([surprisal, entropies(probability, logarithm), best_probability]).clamp(min=0).cpu().numpy()
     places = torch.stack([ranks(probability, following), best]).cpu().numpy()
+    places[:, np.isnan(numbers[2])] = -1  # of logits that are not finite no token is the first
     return Statistics(numbers[0], places[0], numbers[1], places[1], numbers[2])
 
 
