@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from bench.stepping import opened, timed
+from bench.models import opened
+from bench.timing import timed
 from model_runtime.model import Model
 from model_runtime.moment import Moment
 
