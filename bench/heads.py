@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from bench.models import opened
-from bench.timing import timed
+from bench.timing import interleaved, timed
 from model_runtime.model import Model
 from model_runtime.moment import Moment
 
@@ -42,14 +42,8 @@ def bare_products(model: Model, moment: Moment, layer: int, head: int) -> Callab
 
 
 def medians(questions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Milliseconds of each, taken in turns so that whatever else the machine does falls on all."""
-    times: dict[str, list[float]] = {name: [] for name in questions}
-    for question in questions.values():
-        question()
-    for _ in range(rounds):
-        for name, question in questions.items():
-            times[name].append(timed(question))
-    return {name: statistics.median(values) for name, values in times.items()}
+    """Milliseconds of each."""
+    return {name: times.milliseconds for name, times in interleaved(questions, rounds).items()}
 
 
 def mosaic_while_stepping(model: Model, moment: Moment, ids: tuple[int, ...]) -> float:
@@ -115,7 +109,7 @@ def measure(model: Model, tokens: int) -> dict[str, Any]:
 def main() -> None:
     """Reads the command line and measures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", help="a name for load_model; a random model by default")
+    parser.add_argument("--model", default="llama-20m", help="a shape of bench.models or a name for load_model")
     parser.add_argument("--tokens", type=int, default=512, help="tokens of the text")
     arguments = parser.parse_args()
     _, model = opened(arguments.model)

@@ -46,7 +46,7 @@ SHAPES = {
 CONTEXT = 8192
 
 
-def random_model(shape: Shape, device: str = "cpu", dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def random_model(shape: Shape, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Any:
     """A model with random weights, always the same ones on one kind of device."""
     config = AutoConfig.for_model(
         shape.family,
@@ -61,11 +61,10 @@ def random_model(shape: Shape, device: str = "cpu", dtype: torch.dtype = torch.f
     )
     torch.manual_seed(0)
     with torch.device(device):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    return model.eval()
+        return AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
 
 
-def plain_tokenizer(size: int) -> PreTrainedTokenizerFast:
+def plain_tokenizer(size: int) -> Any:
     """A tokenizer that only has to exist."""
     vocabulary = {f"t{index}": index for index in range(size)}
     return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel(vocabulary, unk_token="t0")))

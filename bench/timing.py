@@ -63,6 +63,13 @@ def settle() -> None:
         torch.cuda.synchronize()
 
 
+def timed(action: Action) -> float:
+    """Milliseconds of doing something once."""
+    times = Times()
+    times.take(action)
+    return times.milliseconds
+
+
 def take_turns(times: Mapping[str, Times], actions: Mapping[str, Action]) -> None:
     """One round: each thing once, in random order."""
     for name in random.sample(list(actions), len(actions)):
