@@ -13,6 +13,7 @@ import json
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,7 +54,7 @@ def mosaic_while_stepping(model: Model, moment: Moment, ids: tuple[int, ...]) ->
     for token in ids:
         moment = replace(moment, ids=(*moment.ids, token))
         model.tokens(moment)
-        times.append(timed(lambda now=moment: model.mosaic(now)))
+        times.append(timed(partial(model.mosaic, moment)))
     return statistics.median(times)
 
 

@@ -9,8 +9,9 @@ import torch
 from tokenizers import Tokenizer, models
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel, PreTrainedTokenizerFast
 
-from model_runtime.loading import BUILTIN, load
+from model_runtime.loading import load
 from model_runtime.model import Model
+from model_runtime.model_names import BUILTIN
 from model_runtime.moment import Moment
 
 

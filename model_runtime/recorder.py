@@ -18,7 +18,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from model_runtime.visibility import Met, packed, starts_of, with_choice
+from model_runtime.visibility import Mask, Met, packed, starts_of, with_choice
 from model_runtime.weights import Formula, attention_output
 
 # A name with "sdpa", "flash" or "flex" in it would trip substring checks inside transformers.
@@ -63,7 +63,7 @@ class Tape:
         thorough: Whether to keep the outputs too.
         disturbed: With a batch: row i has one head of layer i disturbed, for the self-check.
         attended: Layer -> [token, width] what its attention added to the stream, where the recorder follows it.
-        met: Masks met in this pass with their starts.
+        masks: What hides keys in each layer; `starts` and `seen` are read from it after the pass.
         rows: How many texts run side by side; the first is recorded.
     """
 
@@ -78,7 +78,7 @@ class Tape:
     thorough: bool = False
     disturbed: bool = False
     attended: dict[int, torch.Tensor] = field(default_factory=dict)
-    met: Met = field(default_factory=dict)
+    masks: dict[int, Mask] = field(default_factory=dict)
     rows: int = 1
 
 
@@ -123,6 +123,7 @@ class Recorder:
         try:
             with self.follower:
                 yield self.tape
+            self._read_masks(self.tape)
         finally:
             self.tape = None
 
@@ -173,7 +174,7 @@ class Recorder:
         # A copy: a view into a fused projection would keep the whole projection alive.
         tape.queries[layer] = call.query[0].clone(memory_format=torch.contiguous_format)
         tape.keys[layer], tape.values[layer] = call.key[0], call.value[0]
-        self._see(tape, layer, call)
+        tape.masks[layer] = Mask(call.mask, call.causal, call.chosen, call.query.shape[2], call.key.shape[2])
         if tape.thorough:
             tape.outputs[layer] = output[0].clone()
         for switch in tape.switches.get(layer, ()):
@@ -181,16 +182,17 @@ class Recorder:
             # The output belongs to this call alone, so writing to it changes what the model goes on with and no more.
             output[rows, ..., switch.head, :] = 0 if switch.output is None else switch.output.to(output.dtype)
 
-    def _see(self, tape: Tape, layer: int, call: "AttentionCall") -> None:
-        """Keeps which keys the new tokens see."""
-        rows, columns = call.query.shape[2], call.key.shape[2]
-        if not call.chosen and layer not in self.choosing:
-            tape.starts[layer] = starts_of(call.mask, call.causal, rows, columns, tape.met)
-        if tape.starts[layer] is None:
-            self.choosing.add(layer)
-            tape.seen[layer] = packed(call.mask, columns)
-            if tape.seen[layer] is None:
-                self.unreadable[layer] = "its mask hides keys in the middle of the text, or others from each head"
+    def _read_masks(self, tape: Tape) -> None:
+        """Keeps which keys the new tokens see. After the pass and not in each layer, as a GPU is waited for."""
+        met: Met = {}
+        for layer, mask in tape.masks.items():
+            if not mask.chosen and layer not in self.choosing:
+                tape.starts[layer] = starts_of(mask, met)
+            if tape.starts[layer] is None:
+                self.choosing.add(layer)
+                tape.seen[layer] = packed(mask.visible, mask.columns)
+                if tape.seen[layer] is None:
+                    self.unreadable[layer] = "its mask hides keys in the middle of the text, or others from each head"
 
 
 def first_tensor(output: Any) -> torch.Tensor | None:

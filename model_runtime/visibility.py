@@ -3,12 +3,33 @@
 Of a run only its start is kept. What is no run is kept as a bit for each query and key, packed eight to a byte.
 """
 
+from dataclasses import dataclass
+
 import torch
 
 from model_runtime.weights import visible_keys
 
-# Masks met in one pass with their starts: the layers of one kind share one mask.
-Met = dict[int, tuple[torch.Tensor, torch.Tensor]]
+# The starts of masks met in one pass, by the mask's `id`: the layers of one kind share one mask.
+Met = dict[int, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What hides keys in one layer.
+
+    Attributes:
+        visible: [batch, head or 1, new token, token], True where visible, or None.
+        causal: Whether a missing one means that later tokens are hidden.
+        chosen: Whether the model chose the keys.
+        rows: New tokens.
+        columns: All tokens.
+    """
+
+    visible: torch.Tensor | None
+    causal: bool
+    chosen: bool
+    rows: int
+    columns: int
 
 
 def with_choice(mask: torch.Tensor | None, indices: torch.Tensor | None, keys: int) -> torch.Tensor | None:
@@ -23,30 +44,31 @@ def with_choice(mask: torch.Tensor | None, indices: torch.Tensor | None, keys: i
     return chosen if mask is None else mask & chosen
 
 
-def starts_of(mask: torch.Tensor | None, causal: bool, rows: int, columns: int, met: Met) -> torch.Tensor | None:
+def starts_of(mask: Mask, met: Met) -> torch.Tensor | None:
     """The first visible key of each new token, None where what it sees is no unbroken run that ends at itself.
 
     Args:
-        mask: [batch, head or 1, new token, token], True where visible, or None.
-        causal: Whether a missing mask means that later tokens are hidden.
-        rows: New tokens.
-        columns: All tokens.
-        met: The masks of this pass; this one is added.
+        mask: A layer's.
+        met: What is known of this pass's masks, all of which still exist; this one is added.
     """
-    if mask is None:
-        return torch.zeros(rows, dtype=torch.long) if causal or rows == 1 else None
-    if id(mask) in met:
-        return met[id(mask)][1]
-    if mask.dtype != torch.bool or mask.shape[1] != 1:
+    visible = mask.visible
+    if visible is None and not mask.causal and mask.rows > 1:
         return None
-    only = mask[0, 0]  # [new token, token]
-    starts = only.int().argmax(-1)
-    expected = visible_keys(starts, columns - rows, columns)
-    if not torch.equal(expected, only[:, :columns]):
+    if id(visible) in met:
+        return met[id(visible)]
+    if visible is None:
+        starts = torch.zeros(mask.rows, dtype=torch.long)
+    elif visible.dtype != torch.bool or visible.shape[1] != 1:
         return None
-    kept = starts.cpu()
-    met[id(mask)] = (mask, kept)  # the mask itself is kept so that its id stays its own
-    return kept
+    else:
+        only = visible[0, 0]  # [new token, token]
+        starts = only.int().argmax(-1)
+        expected = visible_keys(starts, mask.columns - mask.rows, mask.columns)
+        if not torch.equal(expected, only[:, : mask.columns]):
+            return None
+        starts = starts.cpu()
+    met[id(visible)] = starts
+    return starts
 
 
 def packed(mask: torch.Tensor | None, columns: int) -> torch.Tensor | None:
