@@ -195,7 +195,7 @@ class Engine:
         blank = torch.zeros(logits.shape[0], dtype=torch.long)
         return Chunk(
             logits.shape[0],
-            torch.stack(tape.streams) if self.keep_streams else None,
+            _together(tape.streams) if self.keep_streams else None,
             tuple(tape.queries),
             torch.stack([blank if starts is None else starts for starts in tape.starts]),
             logits.clone() if self.keep_logits else None,
@@ -206,7 +206,7 @@ class Engine:
     def _attended(self, tape: Tape) -> torch.Tensor:
         """[layer, token, width] what the attentions added; zeros in blocks without."""
         nothing = torch.zeros_like(tape.streams[0])
-        return torch.stack([tape.attended.get(layer, nothing) for layer in range(len(self.writers))])
+        return _together([tape.attended.get(layer, nothing) for layer in range(len(self.writers))])
 
     def logits(self, recording: Recording, position: int) -> torch.Tensor:
         """[vocabulary] float32 logits after a position of a recorded text."""
@@ -239,3 +239,8 @@ class Engine:
             if found is None:
                 raise
             raise found from error
+
+
+def _together(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Stacks what the layers left, on the first one's device: the layers of a large model are on several."""
+    return torch.stack([tensor.to(tensors[0].device) for tensor in tensors])

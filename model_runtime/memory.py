@@ -99,8 +99,8 @@ def check_memory(need: MemoryNeed, advice: Sequence[str] = ()) -> None:
     tries = can[0] if len(can) == 1 else f"{', '.join(can[:-1])} or {can[-1]}"
     raise ModelTooLarge(
         f"{need.name} in {need.dtype} takes {in_words(need.total)}: {in_words(need.weights)} of weights, and "
-        f"{in_words(need.cache + need.recording)} for a text of {need.tokens:,} tokens. {need.device} has "
-        f"{in_words(need.free)} free. {tries[0].upper()}{tries[1:]}."
+        f"{in_words(need.cache + need.recording)} for a text of {need.tokens:,} tokens. "
+        f"{in_words(need.free)} are free on {need.device}. {tries[0].upper()}{tries[1:]}."
     )
 
 

@@ -77,7 +77,7 @@ def replay(engine: Engine, recording: Recording, position: int, output: OutputMa
         logits = engine.model(ids, past_key_values=cache, use_cache=cache is not None).logits[0, -1].float()
         return Replay(
             position,
-            torch.stack([stream[-1] for stream in tape.streams]),
+            torch.stack([stream[-1].to(tape.streams[0].device) for stream in tape.streams]),
             tuple(None if one is None else seen.part(one.attention, one.scale) for one in engine.writers),
             tuple(None if one is None else seen.part(one.mlp, one.scale) for one in engine.writers),
             seen.outputs[output.head].float(),

@@ -57,6 +57,11 @@ def read_weights(
         ) from error
     _check_whole(files.title, model, info)
     whole: PreTrainedModel = model
+    if whole.device.type == "meta":  # then ids have no device to be put on
+        raise ModelTooLarge(
+            f"{place.device} has not even room for the embedding of {files.title}. Close what else uses it, or "
+            "choose a smaller model."
+        )
     return whole
 
 
