@@ -60,9 +60,7 @@ def test_estimates_need_no_weights(saved, monkeypatch, tmp_path):
         assert 4 * parameters <= need.weights < 4.2 * parameters
         assert not any("safetensors" in name and "index" not in name for name in hub.files_sent())
         monkeypatch.setattr("model_runtime.memory.free_memory", lambda device: 200_000)
-        with pytest.raises(
-            ModelTooLarge, match=r"a/b in float32 takes .*200 kB are free on cpu. Use dtype='bf"
-        ):
+        with pytest.raises(ModelTooLarge, match=r"a/b in float32 takes .*200 kB are free on cpu. Use dtype='bf"):
             load_model("a/b", device="cpu")
         assert not any("safetensors" in name and "index" not in name for name in hub.files_sent())
 
