@@ -67,15 +67,16 @@ def test_public_names_are_pinned():
     names = """
         Ablate AblationScan AnatomyMap AttentionMap Attribution BadDecoding BadMoment BeamTree BlockDrawing
         BlockStep CacheTable CacheTiming CacheWay CATALOGUE ChoiceStep ChoiceSteps CombinedMap Composition
-        ContextFull ContextUse Contributions Decoding Distribution Draws EmptyPrompt Entries estimate
-        FeatureUnavailable Feedforward FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic HeadPairs
-        HeadRanking HeadSimilarity HeadTable InputError InsideHead KernelTime KernelTiming LearnedPositions
-        LeftOut LensCell LensCurves LensGrid LensReading Library load_model load_tokenizer LoadingStopped
-        MaskChoice MaskTable MemoryNeed Model ModelCard ModelError ModelNotFound ModelTooLarge ModelUnsupported
-        Moment NearestTokens NeuronTable NoChatTemplate Offer offers OutOfRange OwnMask PackedRun Packing
-        ParameterPart PartAttention PartEffects PartSpans PatchGrid Pieces Positions PositionScheme Predictions
-        PromptForms Proof Question ResidualTable RotaryHead SpecialTokens Stage Steer StreamSimilarity TextEnded
-        TokenscopeError TokenSimilarity TokenTable TreeLine UnequalTexts VocabularyFacts VocabularyPage
+        ContextFull ContextUse Contributions Decoding DeviceFailed Distribution Draws EmptyPrompt Entries
+        estimate FeatureUnavailable Feedforward FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic
+        HeadPairs HeadRanking HeadSimilarity HeadTable InputError InsideHead KernelTime KernelTiming
+        LearnedPositions LeftOut LensCell LensCurves LensGrid LensReading Library load_model load_tokenizer
+        LoadingStopped MaskChoice MaskTable MemoryNeed Model ModelCard ModelError ModelNotFound ModelTooLarge
+        ModelUnsupported Moment NearestTokens NeuronTable NoChatTemplate NotFinite Offer offers OutOfRange
+        OwnMask PackedRun Packing ParameterPart PartAttention PartEffects PartSpans PatchGrid Pieces Positions
+        PositionScheme Predictions PromptForms Proof Question ResidualTable RotaryHead SpecialTokens Stage Steer
+        StreamSimilarity TextEnded TokenscopeError TokenSimilarity TokenTable TreeLine UnequalTexts
+        VocabularyFacts VocabularyPage
     """
     assert set(model_runtime.__all__) == set(names.split())
     for name in model_runtime.__all__:
