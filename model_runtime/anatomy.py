@@ -83,12 +83,14 @@ def context_limit(config: Any) -> int:
     named = [getattr(config, name, None) for name in CONTEXT_NAMES]
     limit = next((value for value in named if isinstance(value, int) and value > 0), CONTEXT_WITHOUT_LIMIT)
     rope = getattr(config, "rope_parameters", None) or {}
-    if rope.get("rope_type") in ("longrope", "dynamic"):
-        # Beyond its first length such a model turns every position in another way, those in the cache too: a step
-        # across it would need all keys again, and what was shown before would not be what is used afterwards.
-        first = rope.get("original_max_position_embeddings")
-        first = first or getattr(config, "original_max_position_embeddings", None) or limit
-        limit = min(limit, int(first))
+    # Families that turn some layers in another way list one set for each kind of layer.
+    for kind in [rope, *(part for part in rope.values() if isinstance(part, dict))]:
+        if kind.get("rope_type") in ("longrope", "dynamic"):
+            # Beyond its first length such a model turns every position in another way, those in the cache too: a step
+            # across it would need all keys again, and what was shown before would not be what is used afterwards.
+            first = kind.get("original_max_position_embeddings")
+            first = first or getattr(config, "original_max_position_embeddings", None) or limit
+            limit = min(limit, int(first))
     return limit
 
 

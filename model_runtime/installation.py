@@ -13,6 +13,7 @@ from model_runtime.engine import Engine
 from model_runtime.layer_replay_check import prove_replay
 from model_runtime.output_map import OutputMap
 from model_runtime.outside import Follower
+from model_runtime.position_tables import table_limit
 from model_runtime.recorder import NAME, Recorder
 from model_runtime.records import ModelCard, Proof
 from model_runtime.unembedding import Unembedding
@@ -46,7 +47,9 @@ def install(model: PreTrainedModel) -> Installation:
     """
     model.eval()
     anatomy = parts.dissect(model)
+    table = table_limit(model)
     context = parts.context_limit(anatomy.config)
+    context = context if table is None else min(context, table)
     with torch.inference_mode():
         unembedding = Unembedding(model, anatomy, context)
     stock = selfcheck.stock_run(model, parts.readable_ids(model, unembedding.vocabulary))
