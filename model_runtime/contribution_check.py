@@ -53,7 +53,9 @@ def take_apart(engine: Engine, ids: torch.Tensor, off: dict[str, str]) -> tuple[
         off.update(dict.fromkeys(features[1:], output))
         return tuple(proofs), None
     proofs += _part_proofs(engine, output)
-    off.update({proof.feature: f"{proof.name}: {proof.detail}" for proof in proofs if not proof.passed})
+    off.update(
+        {proof.feature: f"The check “{proof.name}” failed: {proof.detail}" for proof in proofs if not proof.passed}
+    )
     return tuple(proofs), output
 
 

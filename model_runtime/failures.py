@@ -7,5 +7,5 @@ from safetensors import SafetensorError
 
 FAILURES = (
     ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError, OSError, EOFError, SafetensorError,
-    UnpicklingError, StructError,
+    UnpicklingError, StructError, AssertionError,
 )  # fmt: skip

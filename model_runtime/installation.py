@@ -69,7 +69,7 @@ def install(model: PreTrainedModel) -> Installation:
         proofs = selfcheck.prove(engine, stock)
     if all(proof.passed for proof in proofs if proof.feature == "attention"):
         proofs = (*proofs, prove_ablation(engine, stock.ids))
-    off = {proof.feature: f"{proof.name}: {proof.detail}" for proof in proofs if not proof.passed}
+    off = {proof.feature: f"The check “{proof.name}” failed: {proof.detail}" for proof in proofs if not proof.passed}
     if "hidden" in off:
         off.setdefault("lens", off["hidden"])
     engine.keep_streams = "hidden" not in off

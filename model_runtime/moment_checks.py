@@ -6,7 +6,13 @@ from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, Out
 from model_runtime.moment import Moment, Steer
 from model_runtime.questions import Questions
 
-PLURAL = ("contributions", "heads", "neurons")  # among the features that can be switched off
+# How a sentence names a feature that is switched off, where its own name with "is" would not do.
+IN_WORDS = {
+    "contributions": "contributions of this model are",
+    "heads": "heads of this model are",
+    "neurons": "neurons of this model are",
+    "hidden": "hidden states of this model are",
+}
 
 
 class MomentChecks(Questions):
@@ -93,5 +99,5 @@ class MomentChecks(Questions):
         if feature == "ablation":  # which rests on it, and is not even tried without
             self._require("attention")
         if feature in self._off:
-            verb = "are" if feature in PLURAL else "is"
-            raise FeatureUnavailable(f"The {feature} of this model {verb} switched off. {self._off[feature]}.")
+            subject = IN_WORDS.get(feature, f"{feature} of this model is")
+            raise FeatureUnavailable(f"The {subject} switched off. {self._off[feature]}.")

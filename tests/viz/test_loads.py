@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from model_runtime.errors import LoadingStopped, ModelNotFound, ModelTooLarge
+from model_runtime.model_names import read_name
 from viz.panels.loads import Loads, Report
-from viz.panels.models import Models
+from viz.panels.models import Models, rounded
 from viz.panels.opening import MOST_NAME, Opening, room_in_words
 
 SOON = 20  # seconds that nothing here comes near
@@ -193,6 +194,22 @@ class TestOpening:
         offers = Models(Keeper(), "builtin").offers
         assert [offer.name for offer in offers].count("builtin") == 1
         assert all(offer.needs for offer in offers)
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("org/model", "org/model:4bit"),
+        ("org/model@v1", "org/model:4bit@v1"),
+        ("org/model@refs/pr/1", "org/model:4bit@refs/pr/1"),
+        ("/my@home/model", "/my@home/model:4bit"),
+        ("org/model@v1 + org/adapter@v2", "org/model:4bit@v1 + org/adapter@v2"),
+    ],
+)
+def test_bits_are_written_into_the_name_which_moments_carry(asked: str, written: str) -> None:
+    assert rounded(asked, "4bit") == (written, "auto")
+    assert read_name(written).quantise == "4bit"
+    assert rounded(asked, "float16") == (asked, "float16")
 
 
 def test_room_is_told_in_decimal_units() -> None:

@@ -45,7 +45,8 @@ def draw(scene: Scene) -> dict[str, Any]:
         f"{len(scene.labels):,} / {card.context:,} tokens",
     ]
     passed = sum(proof.passed for proof in card.proofs)
-    details = "\n".join(f"{'✓' if proof.passed else '✗'} {proof.name}: {proof.detail}" for proof in card.proofs)
+    proofs = [f"{'✓' if proof.passed else '✗'} {proof.name}: {proof.detail}" for proof in card.proofs]
+    details = "\n".join([*card.notes, *proofs])
     return {
         "facts": " · ".join(facts),
         "proofs": f"{passed} of {len(card.proofs)} checks passed at load" if card.proofs else "",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from model_runtime import CATALOGUE, Moment, Offer
 from model_runtime.errors import ModelNotFound, ModelUnsupported
+from model_runtime.model_names import QUANTISED, WITH_ADAPTER
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -14,6 +15,25 @@ Progress = Callable[[str, float | None], None]
 # What a model's numbers may be kept in: name -> the library's dtype, where "" is its own choice.
 PRECISIONS: Final = {"auto": "", "float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 AUTO: Final = "auto"
+
+
+def rounded(name: str, precision: str) -> tuple[str, str]:
+    """Writes a choice of 8 or 4 bits into a model's name, as moments carry it.
+
+    Args:
+        name: As the picker was given it.
+        precision: A name of `PRECISIONS`, "8bit" or "4bit".
+
+    Returns:
+        The name, and the precision that remains to be asked for.
+    """
+    if precision not in QUANTISED:
+        return name, precision
+    model, plus, adapter = name.partition(WITH_ADAPTER)
+    where, at, revision = model.rpartition("@")
+    if not at or where.startswith(("/", ".", "~")):  # a path has no revision, and may hold any sign
+        where, at, revision = model, "", ""
+    return f"{where}:{precision}{at}{revision}{plus}{adapter}", AUTO
 
 
 class Keeper(Protocol):

@@ -11,7 +11,7 @@ from model_runtime.errors import LoadingStopped, TokenscopeError
 from model_runtime.loading_progress import in_words
 from viz.components.opening import Loading, ModelPicker
 from viz.panels.loads import Loads, Report
-from viz.panels.models import AUTO, Models
+from viz.panels.models import AUTO, Models, rounded
 from viz.panels.scene import Scene
 from viz.panels.view import View, short_text
 
@@ -24,6 +24,8 @@ _PRECISIONS: Final = (
     ("float32", "float32", "4 bytes a parameter; what is shown equals the stock model to 1e-5"),
     ("bfloat16", "bfloat16", _SIXTEEN),
     ("float16", "float16", _SIXTEEN),
+    ("8bit", "8-bit", "1 byte a parameter, on CUDA, by bitsandbytes: what is shown is the model with rounded weights"),
+    ("4bit", "4-bit", "half a byte a parameter, on CUDA: rounded more coarsely still, and shown as rounded"),
 )
 # The forms that a name may have, each with an example.
 _FORMS: Final = (
@@ -33,6 +35,7 @@ _FORMS: Final = (
     ("/models/mine.gguf", "a GGUF file"),
     ("org/repo:file.gguf", "a GGUF file of a Hugging Face repository"),
     ("org/adapter", "a PEFT adapter, by id or folder; its base comes with it"),
+    ("org/model + org/adapter", "an adapter on a model of your choice"),
 )
 MOST_NAME: Final = 1_000  # characters of a model's name or path
 
@@ -83,8 +86,9 @@ class Opening:
         """
         told = {"ticket": detail.get("ticket"), "name": "", "precision": AUTO, "text": "", "fraction": None}
         try:
-            told["name"] = name = short_text(detail.get("name"), MOST_NAME, "name of the model").strip()
-            told["precision"] = precision = short_text(detail.get("precision", AUTO), 20, "precision")
+            asked = short_text(detail.get("name"), MOST_NAME, "name of the model").strip()
+            name, precision = rounded(asked, short_text(detail.get("precision", AUTO), 20, "precision"))
+            told |= {"name": name, "precision": precision}
             self._models.check(name, precision)
             for report in self._loads.watch(page, name, precision):
                 yield {"loading": {**told, "state": "loading", "text": _words(report), "fraction": report.fraction}}
