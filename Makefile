@@ -35,6 +35,7 @@ fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, heads and painting against what is there without us
 	$(BIN)/python -m bench.stepping
 	$(BIN)/python -m bench.heads
+	$(BIN)/python -m bench.memory
 	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m bench.painting
 
 train: $(VENV)/.ready-dev ## train the built-in model again (80 to 120 minutes on 2 cores)

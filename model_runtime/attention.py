@@ -10,8 +10,10 @@ from model_runtime.records import AttentionMap
 from model_runtime.weights import Formula, scores_of, softmax_with_sink
 
 
-def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -> AttentionMap:
-    """One head over the whole text.
+def attention_map(
+    engine: Engine, recording: Recording, layer: int, head: int, begin: int = 0, end: int | None = None
+) -> AttentionMap:
+    """One head from the queries at positions begin to end - 1, by default over the whole text.
 
     Raises:
         OutOfRange: There is no such layer, or no such head in it.
@@ -19,12 +21,13 @@ def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -
     """
     formula, keys = head_formula(engine, layer, head), recording.keys[layer]
     assert keys is not None  # the layer attends
-    query = recording.queries(layer, head)
+    end = len(recording.ids) if end is None else end
+    query = recording.queries(layer, head, begin, end)
     shared = formula.key_value_head(head)
     with engine.running():
-        visible = recording.visible(layer, 0, len(recording.ids))
+        visible = recording.visible(layer, begin, end)[:, :end]
         alone = formula.only(head)
-        scores = scores_of(query[None], keys[shared][None], alone, visible)
+        scores = scores_of(query[None], keys[shared, :end][None], alone, visible)
         weights, sink = softmax_with_sink(scores, alone.sinks)
     return AttentionMap(
         layer=layer,
@@ -35,6 +38,7 @@ def attention_map(engine: Engine, recording: Recording, layer: int, head: int) -
         sink=sink[0].cpu().numpy(),
         window=window_of(engine, layer),
         computed_from=str(query.dtype).removeprefix("torch."),
+        begin=begin,
     )
 
 

@@ -33,7 +33,7 @@ def hide_sink(attention: Map, positions: Sequence[int]) -> Map:
     """
     if not len(positions):
         return attention
-    hide = np.zeros(len(attention.weights), np.bool_)
+    hide = np.zeros(attention.weights.shape[1], np.bool_)
     for position in positions:
         if not 0 <= position < len(hide):
             raise OutOfRange(f"Position {position} does not exist; use 0 to {len(hide) - 1}.")
@@ -61,23 +61,26 @@ def merge_words(attention: Map, words: Integers) -> Map:
     Rows that summed to one thereby still do.
 
     Args:
-        attention: A map over tokens.
-        words: [token] the index of each token's word, from 0, never falling; see `words_of`.
+        attention: A map over tokens; of a part of the text it holds whole words.
+        words: [token] the index of each token's word, from 0, never falling; see `words_of`. Those of its keys.
 
     Raises:
         OutOfRange: The words are not those of the map's tokens.
     """
-    if len(words) != len(attention.weights):
-        raise OutOfRange(f"There are words for {len(words)} tokens, and the map has {len(attention.weights)}.")
+    tokens = attention.weights.shape[1]
+    if len(words) != tokens:
+        raise OutOfRange(f"There are words for {len(words)} tokens, and the map has {tokens}.")
     starts = np.flatnonzero(np.diff(words, prepend=-1))
-    sizes = np.diff(starts, append=len(words)).astype(np.float32)
+    rows = starts[starts >= attention.begin] - attention.begin
+    sizes = np.diff(rows, append=tokens - attention.begin).astype(np.float32)
     columns = np.add.reduceat(attention.weights, starts, axis=1)
     return replace(
         attention,
-        weights=_floats(np.add.reduceat(columns, starts, axis=0) / sizes[:, None]),
-        visible=np.logical_or.reduceat(np.logical_or.reduceat(attention.visible, starts, axis=1), starts, axis=0),
-        sink=_floats(np.add.reduceat(attention.sink, starts) / sizes),
-        hidden=None if attention.hidden is None else _floats(np.add.reduceat(attention.hidden, starts) / sizes),
+        weights=_floats(np.add.reduceat(columns, rows, axis=0) / sizes[:, None]),
+        visible=np.logical_or.reduceat(np.logical_or.reduceat(attention.visible, starts, axis=1), rows, axis=0),
+        sink=_floats(np.add.reduceat(attention.sink, rows) / sizes),
+        hidden=None if attention.hidden is None else _floats(np.add.reduceat(attention.hidden, rows) / sizes),
+        begin=len(starts) - len(rows),
     )
 
 

@@ -182,6 +182,7 @@ class CombinedMap:
         visible: [query, key] False where every combined head's mask hides the key; the weight there is exactly 0.
         sink: [query] the share that goes to the model's own attention sink; for the maximum the largest.
         hidden: [query] the share that was taken out before the rest was renormalised; None where nothing was hidden.
+        begin: The position of the first query: always 0.
     """
 
     method: str
@@ -190,6 +191,7 @@ class CombinedMap:
     visible: Booleans
     sink: Floats
     hidden: Floats | None = None
+    begin: int = 0
 
     def __post_init__(self) -> None:
         tokens = self.weights.shape[0]

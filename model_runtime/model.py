@@ -245,15 +245,21 @@ class Model(
         chosen = moment.ids[position + 1] if position + 1 < len(moment.ids) else None
         return listed(choice, logits, self._vocabulary, position, chosen, top)
 
-    def attention(self, moment: Moment, layer: int, head: int) -> AttentionMap:
-        """What one head looks at, from every position.
+    def attention(self, moment: Moment, layer: int, head: int, begin: int = 0, end: int | None = None) -> AttentionMap:
+        """What one head looks at, from positions begin to end - 1; by default from every one.
+
+        Of a long text a part is quick and small: the whole has as many cells as the text has tokens, squared.
 
         Raises:
-            OutOfRange: There is no such layer or head.
+            OutOfRange: There is no such layer or head, or there are no such positions.
             FeatureUnavailable: The layer has no attention, or its proof failed.
         """
         self._require("attention")
-        return attention_map(self._engine, self._recording(moment), layer, head)
+        count = len(moment.ids)
+        end = count if end is None else end
+        if not 0 <= begin < end <= count:
+            raise OutOfRange(f"Positions {begin} to {end - 1} do not exist; the text has positions 0 to {count - 1}.")
+        return attention_map(self._engine, self._recording(moment), layer, head, begin, end)
 
     def text(self, token: int) -> str:
         """One token as the tokenizer decodes it inside a text.

@@ -35,8 +35,8 @@ class Questions:
         super().__init_subclass__()
         roomy(cls)
 
-    def attention(self, moment: Moment, layer: int, head: int) -> AttentionMap:
-        """What one head looks at, from every position."""
+    def attention(self, moment: Moment, layer: int, head: int, begin: int = 0, end: int | None = None) -> AttentionMap:
+        """What one head looks at, from positions begin to end - 1, by default from every one."""
         raise NotImplementedError
 
     def distribution(self, moment: Moment, position: int = -1, top: int | None = 20) -> Distribution:

@@ -138,7 +138,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """The attention of one head over the whole text.
+    """The attention of one head over the whole text, or of some neighbouring queries of it.
 
     Attributes:
         layer: Block index.
@@ -152,6 +152,7 @@ class AttentionMap:
             "bfloat16". Anything but "float32" means that the model itself rounded on the way.
         hidden: [query] the share that was taken out before the rest of the row was renormalised (see `hide_sink`), 0
             to 1; None where nothing was hidden and `weights` are the model's own.
+        begin: The position of the first query; 0 for the whole text. The keys are those from 0 to the last query's.
     """
 
     layer: int
@@ -163,12 +164,14 @@ class AttentionMap:
     window: int | None
     computed_from: str
     hidden: Floats | None = None
+    begin: int = 0
 
     def __post_init__(self) -> None:
-        tokens = self.weights.shape[0]
-        seal(self, weights=(tokens, tokens), visible=(tokens, tokens), sink=(tokens,))
+        queries = self.weights.shape[0]
+        cells = queries, self.begin + queries
+        seal(self, weights=cells, visible=cells, sink=(queries,))
         if self.hidden is not None:
-            seal(self, hidden=(tokens,))
+            seal(self, hidden=(queries,))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def attention_figure(
     """Draws the weights of one head inside a window.
 
     Args:
-        attention: The head.
+        attention: The head; of a long text, at least the window's queries.
         labels: [row] visible labels of the whole map: of tokens, or of words where it is merged.
         window: The rows to draw, as queries and as keys.
         cursor: The row that is marked.
@@ -38,8 +38,8 @@ def attention_figure(
         heatmap, or in a large window the lower triangle row by row, from which the page paints an image. Masked cells
         are NaN, so that the background shows and no colour of the scale stands for them.
     """
-    part = slice(window.start, window.stop)
-    weights = np.where(attention.visible[part, part], attention.weights[part, part], np.float32(np.nan))
+    part, rows = slice(window.start, window.stop), _rows(attention, window)
+    weights = np.where(attention.visible[rows, part], attention.weights[rows, part], np.float32(np.nan))
     positions = list(range(window.size))
     names = [plotly_text(label) for label in labels[part]]
     ticks = {"tickmode": "array", "tickvals": positions, "ticktext": names, "showgrid": False, "zeroline": False}
@@ -66,8 +66,8 @@ def attention_payload(
         cursor: The unit of the selected query.
         colour: How weights become colours.
     """
-    part = slice(window.start, window.stop)
-    outside = attention.weights[part, : window.start].sum(axis=1, dtype=np.float64).astype(np.float32)
+    part, rows = slice(window.start, window.stop), _rows(attention, window)
+    outside = attention.weights[rows, : window.start].sum(axis=1, dtype=np.float64).astype(np.float32)
     return {
         "figure": attention_figure(attention, units.labels, window, cursor, colour),
         "labels": units.labels[part],
@@ -79,7 +79,7 @@ def attention_payload(
         "head": attention.head,
         "colour": colour,
         "outside": pack(outside),
-        "sink": pack(attention.sink[part]),
+        "sink": pack(attention.sink[rows]),
         "hidden": hidden_share(attention, cursor),
         "shown": window.describe(units.name),
     }
@@ -96,9 +96,10 @@ def looks_at_payload(attention: AttentionMap, units: Units, cursor: int) -> dict
     Returns:
         Among others `row`, the exact weights over the whole text up to the query; NaN where it cannot look.
     """
-    seen = attention.visible[cursor, : cursor + 1]
+    own = cursor - attention.begin
+    seen = attention.visible[own, : cursor + 1]
     return {
-        "row": pack(np.where(seen, attention.weights[cursor, : cursor + 1], np.float32(np.nan)).astype(np.float32)),
+        "row": pack(np.where(seen, attention.weights[own, : cursor + 1], np.float32(np.nan)).astype(np.float32)),
         "labels": units.labels[: cursor + 1],
         "last": pack(units.last[: cursor + 1]),
         "cursor": int(units.last[cursor]),
@@ -109,19 +110,34 @@ def looks_at_payload(attention: AttentionMap, units: Units, cursor: int) -> dict
     }
 
 
-def attention_measure(attention: AttentionMap, cursor: int) -> Measure:
-    """Returns how much the selected token attends to each token, for shading the strip. NaN where it cannot look."""
-    weights = np.where(attention.visible[cursor], attention.weights[cursor], np.float32(np.nan)).astype(np.float32)
+def attention_measure(attention: AttentionMap, cursor: int, tokens: int = 0) -> Measure:
+    """Returns how much the selected token attends to each token, for shading the strip. NaN where it cannot look.
+
+    Args:
+        attention: The head, over tokens.
+        cursor: The selected token.
+        tokens: Length of the text, where the map ends before it does.
+    """
+    own = cursor - attention.begin
+    weights = np.full(max(tokens, attention.weights.shape[1]), np.nan, np.float32)
+    seen = np.flatnonzero(attention.visible[own])
+    weights[seen] = attention.weights[own, seen]
     hidden = hidden_share(attention, cursor)
     told = "" if hidden is None else f", without the {100 * hidden['row']:.1f} % that are hidden"
     return Measure(weights, f"attention from the selected token, L{attention.layer} H{attention.head}{told}", "", 1.0)
 
 
 def hidden_share(attention: AttentionMap | CombinedMap, cursor: int) -> dict[str, float] | None:
-    """Returns how much of the selected row, and of all rows on average, was hidden, 0 to 1; None for nothing."""
+    """Returns how much of the selected row, and of the map's rows on average, was hidden, 0 to 1; None for nothing."""
     if attention.hidden is None:
         return None
-    return {"row": float(attention.hidden[cursor]), "mean": float(attention.hidden.mean(dtype=np.float64))}
+    row = attention.hidden[cursor - attention.begin]
+    return {"row": float(row), "mean": float(attention.hidden.mean(dtype=np.float64))}
+
+
+def _rows(attention: AttentionMap | CombinedMap, window: Window) -> slice:
+    """A window's queries among those of a map."""
+    return slice(window.start - attention.begin, window.stop - attention.begin)
 
 
 def lower_triangle(weights: Floats) -> TypedArray:

@@ -73,7 +73,7 @@ function drawHidden() {
   if (!payload.hidden) return;
   const what = payload.hide === 'first' ? 'The first token is hidden' : 'Special tokens are hidden';
   const { row, mean } = payload.hidden;
-  note.textContent = `${what}: ${tokenscope.percent(row)} of the outlined row, ${tokenscope.percent(mean)} of a row on average. ` +
+  note.textContent = `${what}: ${tokenscope.percent(row)} of the outlined row, ${tokenscope.percent(mean)} of a row drawn here on average. ` +
     'What is left is scaled up to 1.';
 }
 

@@ -86,8 +86,11 @@ def draw_mosaic(scene: Scene) -> dict[str, Any]:
 
 
 def _in_units(scene: Scene) -> tuple[AttentionMap, Units]:
-    """The selected head over what the view shows: tokens, or words."""
+    """The selected head from the window of what the view shows: tokens, or words."""
     if not scene.view.words:
         return scene.attention, tokens_as_units(scene.labels)
     words = scene.model.words(scene.moment)
-    return merge_words(scene.attention, words), words_as_units(scene.labels, words)
+    units = words_as_units(scene.labels, words)
+    window = window_to(int(words[scene.view.cursor]), len(units.labels), scene.view.window)
+    begin, end = int(units.last[window.start - 1]) + 1 if window.start else 0, int(units.last[window.stop - 1]) + 1
+    return merge_words(scene.attention_from(begin, end), words[:end]), units

@@ -58,13 +58,22 @@ class Scene:
 
     @cached_property
     def attention(self) -> AttentionMap:
-        """The selected head, without what the switch hides.
+        """The selected head from the window's tokens, without what the switch hides.
 
         Raises:
             FeatureUnavailable: This model or layer shows no attention.
         """
-        attention = self.model.attention(self.moment, self.view.layer, self.view.head)
-        return hide_sink(attention, self.model.hiding(self.moment, self.hide))
+        return self.attention_from(self.window.start, self.window.stop)
+
+    def attention_from(self, begin: int, end: int) -> AttentionMap:
+        """The selected head from tokens begin to end - 1, without what the switch hides.
+
+        Raises:
+            FeatureUnavailable: This model or layer shows no attention.
+        """
+        attention = self.model.attention(self.moment, self.view.layer, self.view.head, begin, end)
+        hidden = self.model.hiding(self.moment, self.hide)
+        return hide_sink(attention, [position for position in hidden if position < end])
 
     @cached_property
     def choices(self) -> list[tuple[int, str, float]]:

@@ -24,6 +24,6 @@ def draw(scene: Scene) -> dict[str, Any]:
     view = scene.view
     attention = None
     if view.shade == "attention":
-        attention = attention_measure(scene.attention, view.cursor)
+        attention = attention_measure(scene.attention, view.cursor, len(scene.labels))
     strip = token_strip(scene.tokens, scene.labels, view.cursor, view.shade, scene.card.vocabulary_size, attention)
     return {**strip, "keys": list(view.keys), "state": state_of(scene.moment), "parts": marks(scene)}
