@@ -69,8 +69,10 @@ class LayerReplay:
         ids = torch.tensor([recording.ids[begin:end]], device=engine.model.device)
         stream = recording.streams(layer, begin, end)[None]
         taped = engine.recorder.recording(switches=self._switches)
+        formula = engine.recorder.formulas[layer]
         with taped as tape, self._only(layer, stream), suppress(_LayerDoneError):
             engine.model(ids, past_key_values=cache, use_cache=cache is not None)
+        engine.recorder.formulas[layer] = formula  # what holds of fewer tokens does not take the place of it
         return LayerParts(layer, begin, end, tape.queries[layer], tape.attended.get(layer))
 
     @contextmanager
