@@ -49,6 +49,12 @@ class ModelName:
     adapter: Source | None = None
     quantise: str = ""
 
+    @property
+    def without_revisions(self) -> str:
+        """The name but for what revision each of its parts is of."""
+        model = f"{self.model.title}:{self.quantise}" if self.quantise else self.model.title
+        return model if self.adapter is None else f"{model}{WITH_ADAPTER}{self.adapter.title}"
+
 
 def read_name(name: str, *, quantise: str = "", adapter: str = "") -> ModelName:
     """Takes a name apart, as `model_runtime.load_model` documents it.

@@ -199,3 +199,28 @@ def test_quantisation_that_cannot_run_here(folder):
         load_model(rewritten(folder, quantization_config={"quant_method": "compressed-tensors"}))
     with pytest.raises(ModelUnsupported, match=r"'brandnew', which is not known here.*not quantised"):
         load_model(rewritten(folder, quantization_config={"quant_method": "brandnew"}))
+
+
+def test_8_bit_floats_are_unpacked_as_they_are_read(folder):
+    side, plain, packed = 16, {}, {}
+    for name, weights in load_file(folder / "model.safetensors").items():
+        plain[name] = packed[name] = weights
+        if weights.ndim == 2 and ".layers." in name:
+            rows, columns = weights.shape
+            blocks = weights.reshape(rows // side, side, columns // side, side)
+            scale = blocks.abs().amax((1, 3)) / 448  # the largest number of the format
+            small = (blocks / scale[:, None, :, None]).reshape(rows, columns).to(torch.float8_e4m3fn)
+            packed |= {name: small, f"{name}_scale_inv": scale}
+            plain[name] = (small.float().reshape(blocks.shape) * scale[:, None, :, None]).reshape(rows, columns)
+    save_file(packed, folder / "model.safetensors", {"format": "pt"})
+    own = {"quant_method": "fp8", "weight_block_size": [side, side], "modules_to_not_convert": ["lm_head"]}
+    model = load_model(rewritten(folder, quantization_config=own), device="cpu")
+    source = build("llama", {}).model
+    ids = torch.tensor([[1, 5, 90, 260, 7]])
+    with torch.no_grad():
+        exact = source(ids).logits
+        source.load_state_dict(plain)
+        expected, got = source(ids).logits, model._engine.model(ids).logits
+    assert (got - expected).abs().max() <= 1e-5 * expected.abs().max()
+    assert (exact - expected).abs().max() > 1e-2
+    assert all(proof.passed for proof in model.card().proofs)

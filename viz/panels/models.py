@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from model_runtime import CATALOGUE, Moment, Offer
 from model_runtime.errors import ModelNotFound, ModelUnsupported
-from model_runtime.model_names import QUANTISED, WITH_ADAPTER
+from model_runtime.model_names import QUANTISED, WITH_ADAPTER, read_name
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -85,7 +85,8 @@ class Models:
             ModelNotFound: It is not among those on offer, and others may not be named here.
             ModelUnsupported: There is no such precision, or it may not be chosen here.
         """
-        if not self.any_name and name.partition("@")[0] not in {offer.name for offer in self.offers}:
+        offered = {read_name(offer.name).without_revisions for offer in self.offers}
+        if not self.any_name and read_name(name).without_revisions not in offered:
             raise ModelNotFound(f"{name!r} is not among the models that this page offers. Choose one of the list.")
         if precision not in PRECISIONS:
             raise ModelUnsupported(f"There is no precision {precision!r}; use one of {', '.join(PRECISIONS)}.")
