@@ -52,8 +52,38 @@ GENERIC: dict[str, Any] = {
     "sliding_window": WINDOW,
 }
 
+GRANITE: dict[str, Any] = ALL["granite"]  # multipliers of one make everything extreme
+
 # Type -> what it takes besides, ABSENT for a generic setting that it refuses.
-PLAIN: dict[str, dict[str, Any]] = {}
+PLAIN: dict[str, dict[str, Any]] = {
+    "big_bird": {"attention_type": "original_full"},
+    "codegen": {"rotary_dim": 4},
+    "cohere2_moe": {"logit_scale": 1.5},
+    "gpt_neo": {"num_layers": 3, "attention_types": [[["local", "global", "local"], 1]], "window_size": WINDOW},
+    "granitemoe": GRANITE,
+    "granitemoeshared": GRANITE,
+    "granite_swa": GRANITE,
+    "granitemoe_swa": GRANITE,
+    "nemotron_h": {
+        "layers_block_type": ["mamba", "attention", "moe"],
+        "mamba_num_heads": 4,
+        "mamba_head_dim": 16,
+        "ssm_state_size": 8,
+        "n_groups": 2,
+        "chunk_size": 8,
+        "n_group": 1,
+        "moe_shared_expert_intermediate_size": 16,
+    },
+    "olmo_hybrid": {
+        "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+        "linear_num_value_heads": 4,
+        "linear_num_key_heads": 4,
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
+    },
+    "xlm": {"emb_dim": WIDTH, "causal": True, "n_layers": 3, "n_heads": 4, "use_lang_emb": False},
+    "xlstm": {"num_blocks": 3, "chunk_size": 8},
+}
 
 CHANGES: dict[str, dict[str, Any]] = {**ALL, **PLAIN, **COMPOSED}
 

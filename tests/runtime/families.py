@@ -194,7 +194,7 @@ def enlarge(model: PreTrainedModel, seed: int) -> None:
                 parameter.copy_(noise)
             elif parameter.dim() >= 2:
                 parameter.copy_(noise * 2 / WIDTH**0.5)
-            elif "norm" in name or "ln_" in name:
+            elif "norm" in name.lower() or "ln_" in name:
                 parameter.add_(0.2 * noise)
             else:
                 parameter.copy_(0.3 * noise)
