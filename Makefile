@@ -8,8 +8,10 @@ export GRADIO_ANALYTICS_ENABLED := False
 # Tests run on the cores there are, up to four; a file's tests stay together, as they share models and a page.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
+SWEEP = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal tests/coverage
+
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check fix bench train probes clean
+.PHONY: help run test test-fast test-all coverage-table check fix bench train probes clean
 
 help: ## say what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
@@ -17,11 +19,19 @@ help: ## say what each command does
 run: $(VENV)/.ready ## serve the page (make run ARGS="--model openai-community/gpt2 --port 7861")
 	$(BIN)/python app.py $(ARGS)
 
-test: $(VENV)/.ready-dev $(VENV)/.browser ## run all tests, the browser's included
-	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+test: $(VENV)/.ready-dev $(VENV)/.browser ## run the tests, the browser's included, and some types of model
+	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not coverage" $(ARGS)
 
 test-fast: $(VENV)/.ready-dev ## run the tests that need no browser
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --ignore=tests/browser $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not coverage" --ignore=tests/browser $(ARGS)
+
+test-all: test ## run the tests, and every type of model that transformers knows
+	$(SWEEP)
+
+coverage-table: $(VENV)/.ready-dev ## check every type of model and write docs/coverage.md from the results
+	rm -rf build/coverage
+	$(SWEEP) -k test_a_type || true
+	$(BIN)/python -m tests.coverage.table
 
 check: $(VENV)/.ready-dev ## check format, lint and types
 	$(BIN)/ruff format --check .

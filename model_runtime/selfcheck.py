@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from model_runtime.attention import head_weights
-from model_runtime.caches import new_cache
+from model_runtime.caches import branch, new_cache
 from model_runtime.engine import Engine
 from model_runtime.recorder import Tape
 from model_runtime.records import Proof
@@ -104,19 +104,32 @@ def _error(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def _stepped(engine: Engine, ids: torch.Tensor) -> torch.Tensor:
-    """The logits of all positions, the last few taken one cached step at a time."""
+    """The logits of all positions, the last few taken one cached step at a time, another branch taken before them.
+
+    The branch finds the families that keep a running state in their modules, where the next text would go on from it.
+    """
     cache = new_cache(engine.anatomy.config)
-    parts = [ids[:, :-STEPS], *ids[:, -STEPS:].split(1, dim=1)]
-    return torch.cat([engine.model(part, past_key_values=cache, use_cache=True).logits[0] for part in parts])
+    logits = [engine.model(ids[:, :-STEPS], past_key_values=cache, use_cache=True).logits[0]]
+    engine.model(ids[:, :1], past_key_values=branch(cache), use_cache=True)
+    for part in ids[:, -STEPS:].split(1, dim=1):
+        logits.append(engine.model(part, past_key_values=cache, use_cache=True).logits[0])
+    return torch.cat(logits)
 
 
 def _stream_error(engine: Engine, tape: Tape, stock: Stock) -> float:
-    """Over streams 0 to n-1; transformers gives the last one after the norm, and the lens proves that one."""
+    """Over streams 0 to n-1; transformers gives the last one after the norm, and the lens proves that one.
+
+    Families with a running state list what leaves each block, so that theirs begin with stream 1 and end with stream n
+    twice, before and after the norm.
+    """
     expected = [(TOKENS, engine.anatomy.config.hidden_size)] * len(stock.streams)
     found = [tuple(stream.shape) for stream in tape.streams]
     if found != expected:
         raise ValueError(f"the streams have shapes {found}, and not one vector a token")
-    return max(_error(mine, theirs) for mine, theirs in zip(tape.streams[:-1], stock.streams[:-1], strict=True))
+    lists = tape.streams[:-1], tape.streams[1:]
+    return min(
+        max(_error(mine, theirs) for mine, theirs in zip(streams, stock.streams[:-1], strict=True)) for streams in lists
+    )
 
 
 def _attending(engine: Engine, tape: Tape) -> list[int]:

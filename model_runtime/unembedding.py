@@ -68,14 +68,17 @@ def _runs_without_layers(model: PreTrainedModel, anatomy: Anatomy) -> bool:
 def _watch(model: PreTrainedModel, anatomy: Anatomy) -> tuple[nn.Module, int]:
     """The first module that runs after the last layer, and the size of the vocabulary."""
     found: list[nn.Module] = []
-    done = False
+    size = 0
 
     def left(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        nonlocal done
-        done = True
+        nonlocal size
+        stream = output[0] if isinstance(output, tuple | list) else output
+        size = stream.numel()
 
     def entered(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if done:
+        given = args[0] if args else next(iter(kwargs.values()), None)
+        # The whole stream, and not one token of it, as a pooler takes that stands beside the head.
+        if size and not (isinstance(given, torch.Tensor) and given.numel() < size):
             found.append(module)
 
     inside = set(anatomy.layers.modules())

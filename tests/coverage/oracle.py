@@ -202,7 +202,7 @@ class Oracle:
                 for total in (values.sum(), values[whole].sum() + heads):
                     capped = found.softcap * np.tanh(total / found.softcap) if found.softcap else total
                     errors.append(abs(capped - expected[target]) / np.abs(expected).max())
-                if found.unsplit or found.unsplit_heads:
+                if found.unsplit or (found.unsplit_heads and self.expected.attention):
                     raise FeatureUnavailable(found.unsplit or found.unsplit_heads)
         return float(max(errors))
 

@@ -20,6 +20,8 @@ Head = tuple[int, int]  # layer, head
 PROJECTIONS = ("o_proj", "c_proj", "dense", "out_proj", "Wo", "out_lin", "attention.wo")
 # Stock eager returns the weights before the sink and scales the output by what the sink leaves.
 BEFORE_SINK = ("granite_swa", "granitemoe_swa")
+# Transformers lists what leaves each block, and not what enters the first.
+AFTER_BLOCKS = ("falcon_mamba", "mamba", "mamba2", "rwkv")
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,15 @@ class Stock:
     def run(self, ids: Ids) -> Run:
         """Logits, streams and weights as transformers itself hands them out.
 
-        The last of its hidden states is after the final norm, so that stream is what leaves the last layer.
+        The last of its hidden states is after the final norm, so that stream is what leaves the last layer. Families
+        with a running state list what leaves each block, so that what enters the first is missing.
         """
-        with self._seen(self.layers[-1]) as final, torch.no_grad():
+        first, last = self._seen(self.layers[0], before=True), self._seen(self.layers[-1])
+        with first as entering, last as leaving, torch.no_grad():
             output = self.model(torch.tensor([ids]), use_cache=False, output_attentions=True, output_hidden_states=True)
-        streams = [*output.hidden_states[:-1], final[0]]
+        given = output.hidden_states[:-1]
+        after = self.model.config.model_type in AFTER_BLOCKS
+        streams = [entering[0], *given] if after else [*given, leaving[0]]
         rows = getattr(output, "attentions", None) or ()
         return Run(
             output.logits[0].numpy(),
@@ -86,7 +92,11 @@ class Stock:
     def projection(self, layer: int) -> nn.Module:
         """The output projection of a layer's own attention, by its name."""
         for name, module in self.layers[layer].named_modules():
-            if name.endswith(PROJECTIONS) and ("att" in name or "mixer" in name) and "cross" not in name:
+            if (
+                name.endswith(PROJECTIONS)
+                and any(part in name for part in ("att", "mixer", "temporal"))
+                and "cross" not in name
+            ):
                 return module
         raise AttributeError(f"no output projection in {type(self.layers[layer]).__name__}")
 
