@@ -68,17 +68,16 @@ def _runs_without_layers(model: PreTrainedModel, anatomy: Anatomy) -> bool:
 def _watch(model: PreTrainedModel, anatomy: Anatomy) -> tuple[nn.Module, int]:
     """The first module that runs after the last layer, and the size of the vocabulary."""
     found: list[nn.Module] = []
-    size = 0
+    done = False
 
     def left(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        nonlocal size
-        stream = output[0] if isinstance(output, tuple | list) else output
-        size = stream.numel()
+        nonlocal done
+        done = True
 
     def entered(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = args[0] if args else next(iter(kwargs.values()), None)
-        # The whole stream, and not one token of it, as a pooler takes that stands beside the head.
-        if size and not (isinstance(given, torch.Tensor) and given.numel() < size):
+        # Both tokens, and not the first alone, as a pooler takes it that stands beside the head.
+        if done and not (isinstance(given, torch.Tensor) and given.dim() == 2 and given.shape[0] == 1):
             found.append(module)
 
     inside = set(anatomy.layers.modules())

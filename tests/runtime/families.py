@@ -157,7 +157,7 @@ ODD: dict[str, tuple[set[str], dict[str, Any]]] = {
         {"attention", "distribution"},  # it has no cache, so every text runs in one pass
         GPT,
     ),
-    "mamba": ({"attention", "distribution", "hidden", "lens"}, {}),
+    "mamba": ({"attention", "distribution"}, {}),
     "longcat_flash": (
         {"attention"},  # two attentions a layer
         {
@@ -190,12 +190,12 @@ def enlarge(model: PreTrainedModel, seed: int) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if "embed" in name or "wte" in name or "wpe" in name:
+            if parameter.dim() == 1 and ("norm" in name.lower() or "ln_" in name or ".ln." in name):
+                parameter.add_(0.2 * noise)
+            elif "embed" in name or "wte" in name or "wpe" in name:
                 parameter.copy_(noise)
             elif parameter.dim() >= 2:
                 parameter.copy_(noise * 2 / WIDTH**0.5)
-            elif "norm" in name.lower() or "ln_" in name:
-                parameter.add_(0.2 * noise)
             else:
                 parameter.copy_(0.3 * noise)
             if model.config.model_type == "gpt_neo" and "q_proj" in name:
