@@ -15,6 +15,7 @@ from model_runtime.records import Proof
 from model_runtime.selfcheck import BOUNDS, FAILURES
 
 NAME = "a switched-off head is its zeroed slice"
+MOVED = 1e-3  # of the largest value; a disturbed head moves what follows it by about as much as it holds
 DETAIL = "one head of every layer switched off, against zeroing its slice of the output projection's input"
 
 
@@ -64,17 +65,19 @@ def _error(engine: Engine, ids: torch.Tensor) -> float:
 def _projections(engine: Engine, ids: torch.Tensor) -> dict[int, tuple[nn.Module, int, int]]:
     """Layer -> its output projection with the number and width of its heads.
 
-    It is the first module with a matrix of weights that runs in a layer after the attention function.
+    It is the first module with a matrix of weights in a layer whose input moves when one of its heads is disturbed; a
+    gate that is computed from the stream in between does not.
     """
     found: dict[int, tuple[nn.Module, int, int]] = {}
+    rows = ids.expand(len(engine.anatomy.layers) + 1, -1)  # the last row stays whole
 
     def looking(layer: int, module: nn.Module) -> Any:
         def entered(_: nn.Module, args: tuple[Any, ...]) -> None:
             output = tape.outputs[layer]
-            if layer in found or output is None:
+            if layer in found or output is None or not args or not _moved(args[0].reshape(len(rows), -1), layer):
                 return
             heads, width = output.shape[1:]
-            if not args or args[0].shape[-1] != heads * width:
+            if args[0].shape[-1] != heads * width:
                 raise ValueError(f"what follows the attention of L{layer} does not take its heads side by side")
             found[layer] = (module, heads, width)
 
@@ -87,8 +90,8 @@ def _projections(engine: Engine, ids: torch.Tensor) -> dict[int, tuple[nn.Module
         if getattr(getattr(module, "weight", None), "ndim", 0) == 2
     ]
     try:
-        with engine.recorder.recording(thorough=True) as tape:
-            engine.model(ids, use_cache=False)
+        with engine.recorder.recording(thorough=True, disturbed=True) as tape:
+            engine.model(rows, use_cache=False)
             missing = [layer for layer, query in enumerate(tape.queries) if query is not None and layer not in found]
     finally:
         for hook in hooks:
@@ -96,6 +99,11 @@ def _projections(engine: Engine, ids: torch.Tensor) -> dict[int, tuple[nn.Module
     if missing or not found:
         raise ValueError(f"no output projection was found in L{missing[0] if missing else 0}")
     return found
+
+
+def _moved(rows: torch.Tensor, row: int) -> bool:
+    """Whether a row [row, value] differs from the last by more than rounding."""
+    return bool((rows[row] - rows[-1]).abs().max() > MOVED * rows[-1].abs().max())
 
 
 def _zeroing(row: int, part: slice) -> Any:
