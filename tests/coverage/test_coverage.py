@@ -8,7 +8,7 @@ import torch
 from tests.coverage.oracle import PROOF, check
 from tests.coverage.reasons import REASONS, WITHOUT_ATTENTION
 from tests.coverage.results import keep
-from tests.coverage.settings import CHANGES, TYPES
+from tests.coverage.settings import COMPOSED, PLAIN, TYPES
 from tests.coverage.table import PAGE, claims
 
 torch.set_num_threads(1)
@@ -71,7 +71,7 @@ def test_the_page_names_every_type_and_every_reason():
 
 
 def test_settings_and_reasons_are_about_types_that_exist():
-    assert set(CHANGES) <= set(TYPES)
+    assert {*PLAIN, *COMPOSED} <= set(TYPES)
     assert not set(REASONS) & set(WITHOUT_ATTENTION)
     assert set(REASONS) | set(WITHOUT_ATTENTION) <= set(TYPES)
     assert set(FAST) <= set(TYPES)
