@@ -14,6 +14,7 @@ PLOTLY: Final = Path(plotly.__file__).resolve().parent / "package_data" / "plotl
 _SHARED_SCRIPTS: Final = (
     "tokenscope.js",
     "elements.js",
+    "downloads.js",
     "long_run.js",
     "scales.js",
     "head_grid.js",
@@ -36,6 +37,7 @@ _SHARED_SCRIPTS: Final = (
 _STYLES: Final = (
     "page.css",
     "model_picker.css",
+    "sharing.css",
     "walk.css",
     "tab_bar.css",
     "token_strip.css",

@@ -89,6 +89,9 @@ window.tokenscope = (() => {
     if (session?.view()) listener(session.view());
   }
 
+  /** The view that the page shows, null before the first answer. */
+  const view = () => session?.view() ?? null;
+
   function viewed(view) {
     for (const listener of viewListeners) listener(view);
   }
@@ -209,7 +212,7 @@ window.tokenscope = (() => {
   }
 
   return {
-    act, stop, answered, failed, failures, connect, isPlaying: () => Boolean(playing), onView, viewed,
+    act, stop, answered, failed, failures, connect, isPlaying: () => Boolean(playing), onView, view, viewed,
     busyFor, pending, decode, percent, whole,
     colours, theme, mix, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
     save, opening, showTip, hideTip,

@@ -1,4 +1,4 @@
-"""The header: which model, its facts, light or dark."""
+"""The header: which model, its facts, sharing, light or dark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import gradio as gr
 
 from viz.components.opening import Loading, ModelPicker
 from viz.components.regions import ModelFacts
-from viz.panels import opening
+from viz.panels import opening, sharing
 from viz.panels.models import Models
 from viz.panels.scene import Scene
 
@@ -28,6 +28,7 @@ def build(models: Models) -> Header:
         gr.HTML("<h1>Tokenscope</h1>", elem_classes="ts-brand", apply_default_css=False)
         picker, loading = opening.build(models)
         facts = ModelFacts(elem_classes="ts-grow")
+        sharing.build(models)
         theme = gr.Button("◐ light / dark", elem_id="theme", size="sm", scale=0, min_width=120)
     theme.click(None, js="() => { window.tokenscope.toggleTheme(); }", show_progress="hidden", queue=False)
     return Header(picker, loading, facts)

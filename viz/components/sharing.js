@@ -1,0 +1,136 @@
+// The popover "Share": a link to the view, the view as a file, and downloads. All are made for the view as it is when
+// they are asked for.
+const { tokenscope } = window;
+const { make } = tokenscope;
+const find = (name) => element.querySelector(`.ts-share-${name}`);
+const [button, panel, copy, why, told, list, chosen] = ['open', 'panel', 'copy', 'why', 'told', 'downloads', 'file'].map(find);
+const field = element.querySelector('#share-link');
+let current = null; // the text of the view that the popover shows
+let asked = 0; // counts the questions for a link, of which only the last one's answer is drawn
+
+// --- what is sent ---------------------------------------------------------------------------------------------------------
+const page = () => ({
+  view: tokenscope.view(),
+  prompt: document.querySelector('#prompt textarea')?.value ?? '',
+  mode: document.querySelector('#mode input:checked')?.value ?? 'raw',
+});
+
+function tell(words, failed = false) {
+  told.textContent = words;
+  told.classList.toggle('ts-failed', failed);
+}
+
+/** Asks the server; what it refuses is told below the list, and null comes back. */
+async function ask(name, detail) {
+  try {
+    const answer = await server[name](detail);
+    if (!answer.error) return answer;
+    tell(answer.error, true);
+  } catch {
+    tell('The server did not answer. Your text is kept on this page: try again.', true);
+  }
+  return null;
+}
+
+// --- the link -------------------------------------------------------------------------------------------------------------
+function addressOf(text) {
+  const address = new URL(location.href);
+  address.searchParams.set('view', text);
+  return address.href;
+}
+
+async function draw() {
+  asked += 1;
+  const mine = asked;
+  const answer = await ask('link', page());
+  if (mine !== asked) return;
+  current = answer;
+  const link = answer ? addressOf(answer.text) : '';
+  const fits = Boolean(link) && link.length <= props.value.most;
+  field.value = fits ? link : '';
+  field.placeholder = answer ? 'too long for a link' : 'no link';
+  field.disabled = copy.disabled = !fits;
+  copy.textContent = 'Copy';
+  find('save').disabled = !answer;
+  const most = tokenscope.whole(props.value.most);
+  why.textContent = !answer || fits ? '' : `A link to this view would have ${tokenscope.whole(link.length)} characters; many `
+    + `programs cut links off after ${most}. Save the view as a file, and open that instead.`;
+}
+
+async function copied() {
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch { // not every address may write to the clipboard; the older way needs only the selection
+    if (!document.execCommand('copy')) return tell('The browser does not let this page copy: press Ctrl+C.', true);
+  }
+  copy.textContent = 'Copied';
+  return tell('The link is copied.');
+}
+
+// --- files ----------------------------------------------------------------------------------------------------------------
+async function download(entry, row) {
+  row.disabled = true;
+  tell(`Making ${entry.title}`);
+  try {
+    const file = entry.make ? await entry.make() : await fetched(entry.name);
+    if (file) {
+      tokenscope.saveFile(file.name, file.blob);
+      tell(`Saved as ${file.name}.`);
+    }
+  } catch (error) {
+    tell(`This could not be made: ${error.message}`, true);
+  }
+  row.disabled = false;
+}
+
+async function fetched(name) {
+  const answer = await ask('download', { name, view: tokenscope.view() });
+  return answer && { name: answer.name, blob: new Blob([tokenscope.bytesOf(answer.content)], { type: answer.media }) };
+}
+
+function drawDownloads() {
+  const made = props.value.downloads.map(([name, title, what]) => ({ name, title, what }));
+  list.replaceChildren(...[...made, ...tokenscope.downloads].map((entry) => {
+    const row = make('button', 'ts-share-entry');
+    make('b', '', row, entry.title);
+    make('span', '', row, entry.what);
+    row.addEventListener('click', () => download(entry, row));
+    return row;
+  }));
+}
+
+// --- opening and closing --------------------------------------------------------------------------------------------------
+function open() {
+  panel.hidden = false;
+  button.setAttribute('aria-expanded', 'true');
+  tell('');
+  field.value = why.textContent = '';
+  drawDownloads();
+  draw();
+  field.focus();
+}
+
+function close() {
+  panel.hidden = true;
+  button.setAttribute('aria-expanded', 'false');
+}
+
+button.addEventListener('click', () => (panel.hidden ? open() : close()));
+copy.addEventListener('click', copied);
+find('save').addEventListener('click', () => {
+  tokenscope.saveFile(current.name, new Blob([current.text], { type: 'text/plain' }));
+  tell(`Saved as ${current.name}.`);
+});
+find('load').addEventListener('click', () => chosen.click());
+element.addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape' || panel.hidden) return;
+  event.preventDefault();
+  close();
+  button.focus();
+});
+document.addEventListener('click', (event) => {
+  if (!panel.hidden && !element.contains(event.target)) close();
+});
+// What is shown has changed: so has its link.
+tokenscope.onView(() => { if (!panel.hidden) draw(); });

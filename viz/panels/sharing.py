@@ -1,0 +1,71 @@
+"""The popover "Share": a link to the view, the view as a file, and the downloads that the server makes."""
+
+import base64
+from typing import Any, Final
+
+from model_runtime.errors import InputError, TokenscopeError
+from viz.components.sharing import Sharing
+from viz.panels.downloads import Download
+from viz.panels.link import MOST_LINK, MOST_PROMPT, Shared, to_text
+from viz.panels.models import Models
+from viz.panels.view import View, one_of, short_text
+
+# What can be downloaded, in the order of the popover.
+DOWNLOADS: Final[tuple[Download, ...]] = ()
+
+
+def build(models: Models) -> Sharing:
+    """Builds the popover."""
+
+    def link(asked: object) -> dict[str, Any]:
+        """What the popover asks whenever it is open and the view has changed."""
+        return _answered(_link, models, asked)
+
+    def download(asked: object) -> dict[str, Any]:
+        """What a press on a download asks."""
+        return _answered(_download, models, asked)
+
+    known = {"downloads": [[one.name, one.title, one.what] for one in DOWNLOADS], "most": MOST_LINK}
+    return Sharing(known, elem_id="sharing", elem_classes="ts-fit", server_functions=[link, download])
+
+
+def _answered(answer: Any, models: Models, asked: object) -> dict[str, Any]:
+    """Answers a question, or says why not."""
+    try:
+        if not isinstance(asked, dict):
+            raise InputError("The page asked for nothing that can be shared. Reload the page.")
+        answered: dict[str, Any] = answer(models, asked)
+        return answered
+    except TokenscopeError as error:
+        return {"error": str(error)}
+
+
+def _link(models: Models, asked: dict[str, Any]) -> dict[str, Any]:
+    """The text of a link, and what a file of it is called."""
+    view = View.from_json(asked.get("view"))
+    moment = view.moment
+    prompt = short_text(asked.get("prompt", ""), MOST_PROMPT, "prompt")
+    shared = Shared(view, prompt, asked.get("mode") == "chat")
+    if not _began_with(models, shared):
+        shared = Shared(view)
+    stem = "".join(letter if letter.isalnum() else "-" for letter in moment.model.replace("\\", "/").split("/")[-1])
+    return {"text": to_text(shared), "name": f"{stem[:40]}-{len(moment.ids)}-tokens.tokenscope"}
+
+
+def _began_with(models: Models, shared: Shared) -> bool:
+    """Whether the text began with the prompt box's; what was typed since is nobody else's business."""
+    moment = shared.view.moment
+    try:
+        begun = models.of(moment, shared.view.precision).begin(shared.prompt, chat=shared.chat)
+    except InputError:
+        return False
+    return begun.ids == moment.ids[: moment.prompt_length]
+
+
+def _download(models: Models, asked: dict[str, Any]) -> dict[str, Any]:
+    """A file for the browser to save."""
+    made = {one.name: one for one in DOWNLOADS}
+    entry = made[one_of(asked.get("name"), tuple(made), "download")]
+    view = View.from_json(asked.get("view"))
+    file = entry.make(models.of(view.moment, view.precision), view)
+    return {"name": file.name, "media": file.media, "content": base64.b64encode(file.content).decode("ascii")}
