@@ -19,6 +19,7 @@ from model_runtime.choosing_records import BeamTree, ChoiceStep, ChoiceSteps, Dr
 from model_runtime.errors import (
     BadDecoding,
     BadMoment,
+    BadRecording,
     ContextFull,
     DeviceFailed,
     EmptyPrompt,
@@ -57,6 +58,7 @@ from model_runtime.part_records import Contributions, NeuronTable, Question
 from model_runtime.position_records import LearnedPositions, PackedRun, Packing, PositionScheme, RotaryHead
 from model_runtime.prediction_records import ContextUse, Predictions
 from model_runtime.prompt_part_records import Composition, LeftOut, PartAttention, PartEffects, PartSpans
+from model_runtime.recording_file import RecordedText, load_recording
 from model_runtime.records import (
     AttentionMap,
     Distribution,
@@ -100,6 +102,7 @@ __all__ = [
     "Attribution",
     "BadDecoding",
     "BadMoment",
+    "BadRecording",
     "BeamTree",
     "BlockDrawing",
     "BlockStep",
@@ -173,6 +176,7 @@ __all__ = [
     "PromptForms",
     "Proof",
     "Question",
+    "RecordedText",
     "ResidualTable",
     "RotaryHead",
     "SpecialTokens",
@@ -189,6 +193,7 @@ __all__ = [
     "VocabularyPage",
     "estimate",
     "load_model",
+    "load_recording",
     "load_tokenizer",
     "offers",
 ]

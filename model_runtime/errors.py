@@ -9,6 +9,7 @@
     │   ├── OutOfRange          a position, layer, head or token id that does not exist (also an IndexError)
     │   ├── BadDecoding         a decoding setting outside its range (also a ValueError)
     │   ├── BadMoment           a saved moment that cannot be read, or was made with another model
+    │   ├── BadRecording        a saved recording that cannot be read
     │   ├── UnequalTexts        two texts that have to have the same number of tokens have not
     │   └── NoChatTemplate      a chat was asked of a model whose tokenizer has no chat template that can write it
     └── ModelError              the model, its files or the machine stand in the way
@@ -54,6 +55,10 @@ class BadDecoding(InputError, ValueError):
 
 class BadMoment(InputError, ValueError):
     """A saved moment cannot be read, or belongs to another model."""
+
+
+class BadRecording(InputError, ValueError):
+    """A file is no recording, is damaged, or comes from a newer version."""
 
 
 class UnequalTexts(InputError):

@@ -28,6 +28,7 @@ from model_runtime.prediction_questions import PredictionQuestions
 from model_runtime.prompt_part_questions import PromptPartQuestions
 from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
+from model_runtime.saving_questions import SavingQuestions
 from model_runtime.shelf import Shelf
 from model_runtime.steering import Steering
 from model_runtime.stream_questions import StreamQuestions
@@ -51,6 +52,7 @@ class Model(
     StructureQuestions,
     PositionQuestions,
     PromptPartQuestions,
+    SavingQuestions,
 ):
     """A causal language model that answers questions about every step it takes.
 
@@ -220,7 +222,7 @@ class Model(
 
     def choice(self, moment: Moment) -> int:
         """The id that the next step takes."""
-        return self._choice(moment, len(moment.ids) - 1).token
+        return self._choice_and_logits(moment, len(moment.ids) - 1)[0].token
 
     def tokens(self, moment: Moment) -> TokenTable:
         """Every token with how well the tokens before it predicted it."""
@@ -286,9 +288,6 @@ class Model(
         ablations = [one for one in interventions if isinstance(one, Ablate)]
         steers = [one for one in interventions if isinstance(one, Steer)]
         return Changes(self._ablation.switches(ablations), self._steering.edits(steers))
-
-    def _choice(self, moment: Moment, position: int) -> Choice:
-        return self._choice_and_logits(moment, position)[0]
 
     def _choice_and_logits(self, moment: Moment, position: int) -> tuple[Choice, Floats]:
         with self._lock:
