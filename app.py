@@ -1,7 +1,9 @@
-"""Starts the page: `python app.py [--model NAME] [--host HOST] [--port PORT]`, or the same from the environment."""
+"""Starts the page: `python app.py --help` lists the settings, docs/settings.md describes them."""
 
-import argparse
+import logging
 import os
+import socket
+import sys
 from collections.abc import Sequence
 
 # Before gradio is imported, which reads them then: nothing is to leave this machine.
@@ -10,40 +12,50 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 
-from model_runtime import Library
+from model_runtime import CATALOGUE, Library, Offer
+from model_runtime.errors import TokenscopeError
+from settings import SettingError, Settings, read, unknown
 from viz.components import assets
 from viz.components.theme import theme
+from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import Models
 from viz.panels.page import build_page
 
-
-def settings(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Reads the settings from the command line, their defaults from the environment."""
-    parser = argparse.ArgumentParser(description="Watch a language model write, token by token.")
-    parser.add_argument(
-        "--model",
-        default=os.environ.get("TOKENSCOPE_MODEL", "builtin"),
-        help="the model that the page opens with: builtin, a Hugging Face id, or a folder (TOKENSCOPE_MODEL)",
-    )
-    parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), help="address to serve on")
-    parser.add_argument("--port", type=int, default=None, help="port to serve on (GRADIO_SERVER_PORT; 7860 on)")
-    return parser.parse_args(arguments)
+# Whose messages the log level is about.
+LOGGED = ("tokenscope", "gradio", "httpx", "huggingface_hub", "transformers")
+log = logging.getLogger("tokenscope")
 
 
-def serve(models: Models, host: str, port: int | None, *, wait: bool = True) -> gr.Blocks:
+def serve(
+    models: Models,
+    host: str,
+    port: int | None,
+    *,
+    limits: Limits = NO_LIMITS,
+    queue: int = 20,
+    root_path: str = "",
+    login: Sequence[tuple[str, str]] = (),
+    wait: bool = True,
+) -> gr.Blocks:
     """Builds the page and serves it.
 
     Args:
         models: The models.
         host: The address to serve on.
         port: The port, None for the first free one from 7860 on.
+        limits: What one visitor may take.
+        queue: How many plays and long questions may wait.
+        root_path: The path at which a proxy serves the page.
+        login: (name, password) of those who may come in, none for everybody.
         wait: Whether to return only when the server ends.
     """
-    page = build_page(models)
-    page.queue(max_size=20)
+    page = build_page(models, limits)
+    page.queue(max_size=queue)
     page.launch(
         server_name=host,
         server_port=port,
+        root_path=root_path or None,
+        auth=list(login) or None,
         prevent_thread_lock=not wait,
         head=assets.head(),
         theme=theme(),
@@ -55,14 +67,70 @@ def serve(models: Models, host: str, port: int | None, *, wait: bool = True) -> 
     return page
 
 
-def main() -> None:
+def models_of(settings: Settings) -> Models:
+    """The models that the settings ask for; none is loaded yet.
+
+    Raises:
+        ModelUnsupported: This machine has no such device.
+    """
+    library = Library(
+        settings.weights,
+        device=settings.device,
+        dtype=settings.dtype,
+        shelf_bytes=settings.recordings,
+        most_tokens=settings.text_tokens or None,
+    )
+    known = {offer.name: offer for offer in CATALOGUE}
+    chosen = [known.get(name, Offer(name, name, "Chosen by those who serve this page.")) for name in settings.models]
+    return Models(
+        library,
+        settings.model,
+        any_name=settings.any_model,
+        folders=settings.folders,
+        offers=chosen or library.offers(),
+        room=library.room,
+    )
+
+
+def log_from(level: str) -> None:
+    """Logs what Tokenscope and the libraries below it have to say, from a level on; never what a visitor types."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in LOGGED:
+        logging.getLogger(name).setLevel(level.upper())
+    for name in unknown():
+        log.warning("%s is no setting; python app.py --help lists them", name)
+
+
+def check_host(host: str) -> None:
+    """Refuses an address that this machine does not have, which gradio would try a hundred ports of.
+
+    Raises:
+        OSError: It cannot be served on.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as tried:
+        tried.bind(address)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Serves the page until interrupted."""
-    chosen = settings()
-    # On a Space everyone's requests share one machine, so only models of the catalogue may be loaded there.
-    library = Library()
-    any_name = "SPACE_ID" not in os.environ
-    models = Models(library, chosen.model, any_name=any_name, offers=library.offers(), room=library.room)
-    serve(models, chosen.host, chosen.port)
+    try:
+        settings = read(arguments)
+        log_from(settings.log_level)
+        models = models_of(settings)
+        check_host(settings.host)
+        serve(
+            models,
+            settings.host,
+            settings.port or None,
+            limits=Limits(settings.run_seconds),
+            queue=settings.queue,
+            root_path=settings.root_path,
+            login=settings.login,
+        )
+    except (SettingError, TokenscopeError, OSError) as error:  # the last: no port is free, or no such address
+        sys.stderr.write(f"Tokenscope cannot start: {error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,13 @@ def base_of(files: ModelFiles, *, named: bool = False) -> Source:
         raise ModelUnsupported(
             f"{files.title} does not say what it goes onto. Give the base too: 'base + {files.title}'."
         )
-    return Source(base, revision=revision or "")
+    source = Source(base, revision=revision or "")
+    if files.hub is not None and source.is_path:
+        raise ModelUnsupported(
+            f"{files.title} says that it goes onto {base!r}, a path on the machine that it was made on. "
+            f"Give the base too: 'base + {files.title}'."
+        )
+    return source
 
 
 def check_adapter(files: ModelFiles, quantise: str) -> None:

@@ -98,7 +98,7 @@ class ChoosingQuestions(Questions):
         if not 0 <= length_penalty <= MOST_LENGTH_PENALTY:
             raise OutOfRange(f"The length penalty is {length_penalty}; use 0 to {MOST_LENGTH_PENALTY}.")
         self._refuse_ended(moment)
-        steps = min(steps, self._card.context - len(moment.ids))
+        steps = min(steps, self.most_tokens - len(moment.ids))
         settings = BeamSettings(width, steps, float(length_penalty), self._card.end_ids)
         with self._lock:
             recording = self._recording(moment)

@@ -52,11 +52,11 @@ class CostQuestions(Questions):
         if not 1 <= tokens <= MOST_NEW_TOKENS:
             raise OutOfRange(f"Cannot write {tokens} tokens; use 1 to {MOST_NEW_TOKENS}.")
         self._check(moment)
-        free = self._card.context - len(moment.ids)
+        free = self.most_tokens - len(moment.ids)
         if tokens > free:
             raise ContextFull(
-                f"{tokens} new tokens do not fit: the text has {len(moment.ids)} and this model takes "
-                f"{self._card.context}. Use at most {free}, or a shorter text."
+                f"{tokens} new tokens do not fit: the text has {len(moment.ids)} and may have "
+                f"{self.most_tokens}. Use at most {free}, or a shorter text."
             )
         if not self._engine.cached:
             raise FeatureUnavailable(f"{NO_CACHE}.")

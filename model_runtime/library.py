@@ -1,5 +1,6 @@
 """The loaded models: each is loaded once, and the long unused make room."""
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from model_runtime.model import Model
 from model_runtime.placement import device_of
 
 DEFAULT_BYTES = 16 * 2**30
+log = logging.getLogger("tokenscope")
 
 
 class Library:
@@ -20,10 +22,20 @@ class Library:
 
     Attributes:
         limit: The most bytes of weights to keep. The model used last stays even where it alone is larger.
+        shelf_bytes: The most bytes of recordings that each model keeps, None for `Model`'s own choice.
+        most_tokens: The most tokens that a text may have, None for as many as each model takes.
     """
 
-    def __init__(self, limit: int = DEFAULT_BYTES, *, device: str = "auto", dtype: str = "auto") -> None:
-        self.limit = limit
+    def __init__(
+        self,
+        limit: int = DEFAULT_BYTES,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        shelf_bytes: int | None = None,
+        most_tokens: int | None = None,
+    ) -> None:
+        self.limit, self.shelf_bytes, self.most_tokens = limit, shelf_bytes, most_tokens
         self._device, self._dtype = device, dtype
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._models: OrderedDict[tuple[str, str], Model] = OrderedDict()
@@ -48,7 +60,10 @@ class Library:
             with self._lock:
                 model = self._known(name, dtype)
             if model is None:
-                model = load(name, device=self._device, dtype=dtype or self._dtype, progress=progress)
+                numbers = dtype or self._dtype
+                model = load(name, device=self._device, dtype=numbers, progress=progress, shelf_bytes=self.shelf_bytes)
+                model.most_tokens = min(model.most_tokens, self.most_tokens or model.most_tokens)
+                log.info("loaded %r, %.1f MB of weights", name, model.weight_bytes / 2**20)
                 with self._lock:
                     self._keep(name, dtype, model)
         return model

@@ -21,9 +21,16 @@ from model_runtime.weights_reading import read_weights
 
 
 def load(
-    name: str, *, device: str, dtype: str, quantise: str = "", adapter: str = "", progress: Progress | None = None
+    name: str,
+    *,
+    device: str,
+    dtype: str,
+    quantise: str = "",
+    adapter: str = "",
+    progress: Progress | None = None,
+    shelf_bytes: int | None = None,
 ) -> Model:
-    """Loads a model; `model_runtime.load_model` says what may be given and raised."""
+    """Loads a model; `model_runtime.load_model` says what may be given and raised, `Model` what `shelf_bytes` is."""
     report = Reporter(progress)
     report.phase(0.7)
     report("Looking for the model")
@@ -38,7 +45,7 @@ def load(
     model = _read(plan, place, report)
     report.phase(1.0)
     report("Checking that what will be shown is what the model computes", 0.0)
-    loaded = _checked(model, tokenizer or _tokenizer(plan.files), plan, place)
+    loaded = _checked(model, tokenizer or _tokenizer(plan.files), plan, place, shelf_bytes)
     report("Ready", 1.0)
     return loaded
 
@@ -81,9 +88,10 @@ def _tokenizer(files: ModelFiles) -> Any:
         ) from error
 
 
-def _checked(model: PreTrainedModel, tokenizer: Any, plan: Plan, place: Place) -> Model:
+def _checked(model: PreTrainedModel, tokenizer: Any, plan: Plan, place: Place, shelf_bytes: int | None) -> Model:
     try:
-        return Model(model, tokenizer, name=plan.name, revision=plan.commit, notes=plan.notes(place))
+        notes = plan.notes(place)
+        return Model(model, tokenizer, name=plan.name, revision=plan.commit, notes=notes, shelf_bytes=shelf_bytes)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelTooLarge(f"{model.device} has not enough memory to run {plan.name}. Use a smaller model.") from error
     except FAILURES as error:

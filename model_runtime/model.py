@@ -57,7 +57,8 @@ class Model(
     """A causal language model that answers questions about every step it takes.
 
     Nothing that matters is kept here: every answer follows from the moment that is given. All methods may be called
-    from any thread; those that run the model wait for each other.
+    from any thread; those that run the model wait for each other. A text may have `most_tokens`: as many as the context
+    takes, unless whoever loaded the model says less.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Model(
         self._engine, self._off = installation.engine, installation.off
         self._vocabulary = Vocabulary(tokenizer, self._engine.unembedding.vocabulary)
         self._card = card_of(installation, self._vocabulary, name, revision, notes)
-        self._lock = self._engine.lock
+        self._lock, self.most_tokens = self._engine.lock, self._card.context
         self._ablation = Ablation(self._engine, self._vocabulary, self._card.context)
         self._steering = Steering(self._engine)
         self._attributor = Attributor(self._engine, self._lock)
@@ -218,7 +219,7 @@ class Model(
             text = self._vocabulary.decode(generated)
             if any(stop in text for stop in moment.decoding.stop):
                 return "stop text"
-        return "context full" if len(moment.ids) >= self._card.context else None
+        return "context full" if len(moment.ids) >= self.most_tokens else None
 
     def choice(self, moment: Moment) -> int:
         """The id that the next step takes."""

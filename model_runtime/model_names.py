@@ -30,6 +30,14 @@ class Source:
     revision: str = ""
 
     @property
+    def is_path(self) -> bool:
+        """Whether its files are sought on this machine, at a place that the name says."""
+        if self.where in BUILTIN:
+            return bool(self.part)
+        climbs = ".." in Path(self.part).parts or Path(self.part).is_absolute()
+        return climbs or not HUB_ID.fullmatch(self.where) or Path(self.where).exists()
+
+    @property
     def title(self) -> str:
         """The name without the revision."""
         return f"{self.where}:{self.part}" if self.part else self.where

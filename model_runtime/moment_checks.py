@@ -26,6 +26,8 @@ class MomentChecks(Questions):
 
     def _full(self) -> ContextFull:
         """What is said to a step with no position left."""
+        if self.most_tokens < self._card.context:
+            return ContextFull(f"The text has {self.most_tokens} tokens, the most allowed here. Begin anew or go back.")
         return ContextFull(f"The text fills the model's context of {self._card.context} tokens. Begin anew or go back.")
 
     def _check(self, moment: Moment) -> None:
@@ -74,11 +76,10 @@ class MomentChecks(Questions):
             self._fits(len(ids))
 
     def _fits(self, tokens: int) -> None:
-        if tokens > self._card.context:
-            raise ContextFull(
-                f"The text has {tokens} tokens and this model takes {self._card.context}. "
-                f"Shorten it by {tokens - self._card.context} or more."
-            )
+        most = self.most_tokens
+        if tokens > most:
+            why = f"{most} are the most allowed here" if most < self._card.context else f"this model takes {most}"
+            raise ContextFull(f"The text has {tokens} tokens and {why}. Shorten it by {tokens - most} or more.")
 
     def _refuse_ended(self, moment: Moment) -> None:
         reason = self.ended(moment)

@@ -83,9 +83,9 @@ class PositionQuestions(Questions):
             InputError: A text is empty or too long.
         """
         ids, other = self._packed(first, "first"), self._packed(second, "second")
-        if len(ids) + len(other) > self._card.context:
+        if len(ids) + len(other) > self.most_tokens:
             raise InputError(
-                f"Both texts have {len(ids) + len(other)} tokens together; this model takes {self._card.context}."
+                f"Both texts have {len(ids) + len(other)} tokens together; {self.most_tokens} are the most here."
             )
         with self._lock:
             alone = logits_of(self._engine, other, 0, False, False)

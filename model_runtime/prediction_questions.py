@@ -30,6 +30,6 @@ class PredictionQuestions(Questions):
     def context_use(self, moment: Moment) -> ContextUse:
         """How full the context is, and what a step answers once it is. The model does not run."""
         self._check(moment)
-        limit, count = self._card.context, len(moment.ids)
+        limit, count = self.most_tokens, len(moment.ids)
         written = count - moment.prompt_length
         return ContextUse(limit, moment.prompt_length, written, limit - count, str(self._full()))

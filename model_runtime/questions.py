@@ -26,6 +26,7 @@ class Questions:
     _engine: Engine
     _vocabulary: Vocabulary
     _card: ModelCard
+    most_tokens: int
     _lock: AbstractContextManager[object]
     _ablation: Ablation
     _steering: Steering

@@ -24,6 +24,7 @@ from viz.panels.actions import ACTIONS, Outcome, Request, start
 from viz.panels.choosing_actions import CHOOSING_ACTIONS
 from viz.panels.head_actions import HEAD_ACTIONS
 from viz.panels.layer_actions import LAYER_ACTIONS
+from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import AUTO, Models
 from viz.panels.pin_actions import PIN_ACTIONS
 from viz.panels.prompt_parts import PART_ACTIONS, filled
@@ -90,10 +91,12 @@ class Desk:
 
     Attributes:
         models: The models.
+        limits: What one visitor may take.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, limits: Limits = NO_LIMITS) -> None:
         self.models = models
+        self.limits = limits
 
     def open(self, saved: object, request: Request) -> Answer:
         """Opens the page: with the view it had before a reload if that still works, else with the first example."""
@@ -151,7 +154,7 @@ class Desk:
 
     def _played(self, model: "Model", view: View, count: int) -> Iterator[Answer]:
         began = last = time.perf_counter()
-        taken = 0
+        taken, over = 0, self.limits.running()
         for moment in model.play(view.moment, count):
             taken += 1
             view = view.at(moment)
@@ -159,6 +162,10 @@ class Desk:
             now = time.perf_counter()
             time.sleep(max(0.0, PACE - (now - last)))
             last = time.perf_counter()
+            if taken < count and over():
+                told = f"Stopped {self.limits.words}: {taken} of {count} tokens are written. Play goes on from here."
+                yield self._drawn(model, Outcome(view, told))
+                return
         reason = model.ended(view.moment)
         rate = taken / max(1e-9, time.perf_counter() - began)
         ending = f"Stopped: {reason}." if reason else f"Played {taken} tokens, {rate:.1f} a second."
@@ -173,12 +180,20 @@ class Desk:
             if detail.get("model"):  # a second one, which must be one that this page may open
                 self.models.check(str(detail["model"]))
             model = self._model(view)
+            over = self.limits.running()
             for progress in _SCANS[name](model, view, detail):
                 whole_yet = progress.done >= progress.total
-                kind, fraction = ("notice", None) if whole_yet else ("progress", progress.done / progress.total)
-                message = {"kind": kind, "text": progress.text, "at": "", "fraction": fraction}
-                session = self._session(sent_view, more=not whole_yet)
+                stopped = not whole_yet and over()
+                ended = whole_yet or stopped
+                kind, fraction = ("notice", None) if ended else ("progress", progress.done / progress.total)
+                text = progress.text + (
+                    f". Stopped {self.limits.words}; what was found so far stays." if stopped else ""
+                )
+                message = {"kind": kind, "text": text, "at": "", "fraction": fraction}
+                session = self._session(sent_view, more=not ended)
                 yield {"session": session, "message": message, name: {"scan": progress.payload}}
+                if stopped:
+                    return
         except TokenscopeError as error:
             yield self.refuse(error, str(what), sent_view)
 

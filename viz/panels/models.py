@@ -1,11 +1,12 @@
 """Which models a page may use, on top of the library that keeps them loaded."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from model_runtime import CATALOGUE, Moment, Offer
 from model_runtime.errors import ModelNotFound, ModelUnsupported
-from model_runtime.model_names import QUANTISED, WITH_ADAPTER, read_name
+from model_runtime.model_names import QUANTISED, WITH_ADAPTER, Source, read_name
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -48,7 +49,8 @@ class Models:
 
     Attributes:
         default: The model that the page opens with.
-        any_name: Whether names beyond the catalogue and the default may be loaded, and precisions chosen.
+        any_name: Whether names beyond the offers and the default may be loaded, and precisions chosen.
+        folders: Below which of them models beyond the offers may be loaded by path, real paths.
         offers: What the picker proposes, in order; the default is among them.
         room: Says where models go, and the bytes that are free there, None where nobody knows.
     """
@@ -59,11 +61,13 @@ class Models:
         default: str,
         *,
         any_name: bool = True,
+        folders: Sequence[str] = ("/",),
         offers: Sequence[Offer] = CATALOGUE,
         room: Callable[[], tuple[str, int | None]] = lambda: ("", None),
     ) -> None:
         self.default = default
         self.any_name = any_name
+        self.folders = tuple(Path(folder).expanduser().resolve() for folder in folders)
         own = Offer(default, default, "The model that this page was started with.")
         self.offers = tuple(offers) if any(offer.name == default for offer in offers) else (own, *offers)
         self.room = room
@@ -85,13 +89,27 @@ class Models:
             ModelNotFound: It is not among those on offer, and others may not be named here.
             ModelUnsupported: There is no such precision, or it may not be chosen here.
         """
-        offered = {read_name(offer.name).without_revisions for offer in self.offers}
-        if not self.any_name and read_name(name).without_revisions not in offered:
-            raise ModelNotFound(f"{name!r} is not among the models that this page offers. Choose one of the list.")
+        asked = read_name(name)
+        if asked.without_revisions not in {read_name(offer.name).without_revisions for offer in self.offers}:
+            if not self.any_name:
+                raise ModelNotFound(f"{name!r} is not among the models that this page offers. Choose one of the list.")
+            for source in filter(None, (asked.model, asked.adapter)):
+                self._check_place(source)
         if precision not in PRECISIONS:
             raise ModelUnsupported(f"There is no precision {precision!r}; use one of {', '.join(PRECISIONS)}.")
         if not self.any_name and precision != AUTO:
             raise ModelUnsupported(f"This page shows its models in their usual precision only, not in {precision}.")
+
+    def _check_place(self, source: Source) -> None:
+        """Refuses a path outside the folders, whether or not anything is there."""
+        if not source.is_path:
+            return
+        place = Path(source.where, source.part).resolve()
+        if not any(place.is_relative_to(folder) for folder in self.folders):
+            raise ModelNotFound(
+                f"{source.title!r} is not below a folder that this page may open models from. "
+                "Choose a model of the list, or a Hugging Face id."
+            )
 
     def of(self, moment: Moment, precision: str = AUTO) -> "Model":
         """Returns the model that a moment was made with, in the precision that the page shows it in."""

@@ -14,6 +14,7 @@ from viz.components.regions import MessageLine, Session, TabBar
 from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
+from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import Models
 from viz.panels.opening import Opening
 from viz.panels.tabs import ALL, GROUPS
@@ -22,8 +23,8 @@ from viz.panels.tabs import ALL, GROUPS
 _OPEN = "(session, text, mode) => window.tokenscope.opening(session, text, mode)"
 
 
-def build_page(models: Models) -> gr.Blocks:
-    """Builds the page over its models."""
+def build_page(models: Models, limits: Limits = NO_LIMITS) -> gr.Blocks:
+    """Builds the page over its models, within what visitors may take."""
     gr.set_static_paths([assets.PLOTLY])
     page: gr.Blocks = gr.Blocks(title="Tokenscope", fill_width=True, analytics_enabled=False)
     with page:
@@ -41,7 +42,7 @@ def build_page(models: Models) -> gr.Blocks:
                 outputs["walk"] = walk.build(text, controls)
                 outputs |= _build_tabs()
         outputs["message"] = MessageLine(elem_id="message")
-        _wire(page, Desk(models), controls, outputs)
+        _wire(page, Desk(models, limits), controls, outputs)
         _wire_loading(Opening(models), outputs)
     return page
 

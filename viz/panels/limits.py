@@ -1,0 +1,30 @@
+"""What those who serve the page allow a visitor."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor may take; how long a text may be is the models' own affair.
+
+    Attributes:
+        run_seconds: How long one Play or one long question may run, 0 for as long as it takes.
+    """
+
+    run_seconds: int = 0
+
+    def running(self) -> Callable[[], bool]:
+        """Begins a run; the answer says whether it has had its time."""
+        end = time.monotonic() + self.run_seconds if self.run_seconds else float("inf")
+        return lambda: time.monotonic() >= end
+
+    @property
+    def words(self) -> str:
+        """Why a run was stopped, as the end of a sentence."""
+        return f"after {self.run_seconds} s, the most that one run may take on this page"
+
+
+NO_LIMITS: Final = Limits()
