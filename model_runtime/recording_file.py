@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save, save_file
 
 from model_runtime.errors import BadMoment, BadRecording, FeatureUnavailable, OutOfRange
 from model_runtime.moment import Moment
@@ -175,6 +175,20 @@ def write_recording(record: RecordedText, path: str | Path) -> None:
     Raises:
         OSError: The file cannot be written.
     """
+    arrays, header = _parts(record)
+    try:
+        save_file(arrays, path, header)
+    except SafetensorError as error:  # how the library reports a full disk or a missing folder
+        raise OSError(f"The recording cannot be written to {path}: {error}") from error
+
+
+def recording_bytes(record: RecordedText) -> bytes:
+    """The content of a recording's file."""
+    return save(*_parts(record))
+
+
+def _parts(record: RecordedText) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """The arrays and the header of a file."""
     arrays: dict[str, NDArray[Any]] = {}
     for name in ARRAYS:
         value = getattr(record, name.removesuffix("."))
@@ -191,10 +205,7 @@ def write_recording(record: RecordedText, path: str | Path) -> None:
         "text": json.dumps(record.text),
         "arrays": json.dumps({name: asdict(facts) for name, facts in ARRAYS.items()}),
     }
-    try:
-        save_file(arrays, path, header)
-    except SafetensorError as error:  # how the library reports a full disk or a missing folder
-        raise OSError(f"The recording cannot be written to {path}: {error}") from error
+    return arrays, header
 
 
 def load_recording(path: str | Path) -> RecordedText:

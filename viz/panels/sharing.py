@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from model_runtime.errors import InputError, TokenscopeError
 from viz.components.sharing import Sharing
-from viz.panels.downloads import Download
+from viz.panels.exports import EXPORTS
 from viz.panels.link import MOST_LINK, MOST_PROMPT, Shared, to_text
 from viz.panels.models import Models
 from viz.panels.view import View, one_of, short_text
 
 # What can be downloaded, in the order of the popover.
-DOWNLOADS: Final[tuple[Download, ...]] = ()
+DOWNLOADS: Final = EXPORTS
 
 
 def build(models: Models) -> Sharing:
