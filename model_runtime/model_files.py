@@ -79,7 +79,7 @@ def find_files(source: Source, report: Reporter) -> ModelFiles:
     """
     files = _located(source, report)
     if source.part:
-        if source.part not in files.sizes and not (files.folder / source.part).is_file():
+        if source.part not in files.sizes and not os.path.isfile(files.folder / source.part):
             raise ModelNotFound(f"{source.where} holds no file {source.part}. {_ggufs_there(files)}")
         return _gguf(files, source.part)
     ggufs = _ggufs(files)
@@ -152,9 +152,10 @@ def _located(source: Source, report: Reporter) -> ModelFiles:
             raise ModelNotFound(f"The built-in model's files are missing from {folder}. Clone the repository again.")
         return ModelFiles(source, folder, _sizes(folder))
     path = Path(where)
-    if where and path.is_dir():  # an empty path would be the present folder
+    # These two say no to a name that is too long for a path; an empty one would be the present folder.
+    if where and os.path.isdir(path):
         return ModelFiles(source, path, _sizes(path))
-    if path.is_file():
+    if os.path.isfile(path):
         if path.suffix == ".gguf":
             return ModelFiles(source, path.parent, {path.name: path.stat().st_size}, gguf=path.name)
         raise ModelUnsupported(
@@ -170,7 +171,12 @@ def _located(source: Source, report: Reporter) -> ModelFiles:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file()}
+    try:
+        return {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file()}
+    except OSError as error:
+        raise ModelNotFound(
+            f"{folder} cannot be read ({error.strerror}). Let the server read it, or give another folder."
+        ) from error
 
 
 def _ggufs(files: ModelFiles) -> list[str]:

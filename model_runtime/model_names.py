@@ -35,7 +35,7 @@ class Source:
         if self.where in BUILTIN:
             return bool(self.part)
         climbs = ".." in Path(self.part).parts or Path(self.part).is_absolute()
-        return climbs or not HUB_ID.fullmatch(self.where) or Path(self.where).exists()
+        return climbs or not HUB_ID.fullmatch(self.where) or _is_there(self.where)
 
     @property
     def title(self) -> str:
@@ -64,31 +64,40 @@ class ModelName:
         return model if self.adapter is None else f"{model}{WITH_ADAPTER}{self.adapter.title}"
 
 
-def read_name(name: str, *, quantise: str = "", adapter: str = "") -> ModelName:
+def read_name(name: str, *, quantise: str = "", adapter: str = "", look: bool = True) -> ModelName:
     """Takes a name apart, as `model_runtime.load_model` documents it.
 
     Args:
         name: Such as "org/model:4bit@main", "org/model:file.gguf", "folder + adapter".
         quantise: What the name may say as well.
         adapter: What the name may say as well.
+        look: Whether to look for a file of this name first, which may hold any sign. Without, the disk is not touched,
+            nor a host that a path such as //host/share names.
 
     Raises:
         ModelUnsupported: There is no such way to quantise, or name and arguments differ.
     """
-    if not adapter and WITH_ADAPTER in name and not Path(name).exists():
+    if not adapter and WITH_ADAPTER in name and not (look and _is_there(name)):
         name, _, adapter = name.partition(WITH_ADAPTER)
-    model = _source(name)
+    model = _source(name, look)
     if model.part in QUANTISED:
         if quantise not in ("", model.part):
             raise ModelUnsupported(f"{name!r} asks for {model.part} and quantise is {quantise!r}. Give one of them.")
         quantise, model = model.part, replace(model, part="")
     if quantise not in ("", *QUANTISED):
         raise ModelUnsupported(f"There is no quantise {quantise!r} here; use '8bit', '4bit', or '' for none.")
-    return ModelName(model, _source(adapter) if adapter else None, quantise)
+    return ModelName(model, _source(adapter, look) if adapter else None, quantise)
 
 
-def _source(text: str) -> Source:
-    if not text or Path(text).exists():  # a path may hold any sign
+def _source(text: str, look: bool) -> Source:
+    if not text or (look and _is_there(text)):
         return Source(text)
     match = _SOURCE.fullmatch(text)
     return Source(**match.groupdict(default="")) if match else Source(text)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # longer than any path, or in a folder that may not be read
+        return False

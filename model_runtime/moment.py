@@ -113,7 +113,7 @@ class Decoding:
             raise BadDecoding(f"There are {len(self.stop)} stop texts; use at most {MAX_STOPS}.")
         for text in self.stop:
             if not isinstance(text, str) or not 0 < len(text) <= MAX_STOP_LENGTH:
-                raise BadDecoding(f"A stop text is {text!r}; use 1 to {MAX_STOP_LENGTH} characters.")
+                raise BadDecoding(f"A stop text is {repr(text)[:40]}; use 1 to {MAX_STOP_LENGTH} characters.")
 
 
 def _check_ids(ids: Iterable[object]) -> None:

@@ -19,6 +19,7 @@ from model_runtime.errors import (
     NoChatTemplate,
     TokenscopeError,
 )
+from viz.labels import shorten
 from viz.panels import ablation, bertviz, header, next_token, opening, sink, strip, transport, walk
 from viz.panels.actions import ACTIONS, Outcome, Request, start
 from viz.panels.choosing_actions import CHOOSING_ACTIONS
@@ -31,7 +32,7 @@ from viz.panels.prompt_parts import PART_ACTIONS, filled
 from viz.panels.scene import scene_of
 from viz.panels.steer_actions import STEER_ACTIONS
 from viz.panels.tabs import ALL, TAB_OF, Draw
-from viz.panels.view import View, one_of, whole
+from viz.panels.view import MOST_QUOTED, View, one_of, whole
 from viz.panels.vocabulary_actions import VOCABULARY_ACTIONS
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ class Desk:
             if name == "show":
                 return self._shown(view, request)
             if name not in _ACTIONS:
-                raise BadMoment(f"The page asked for {name!r}, which does not exist. Reload the page.")
+                raise BadMoment(
+                    f"The page asked for {shorten(repr(name), MOST_QUOTED)}, which does not exist. Reload the page."
+                )
             model = self._model(view) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from model_runtime import CATALOGUE, Moment, Offer
 from model_runtime.errors import ModelNotFound, ModelUnsupported
 from model_runtime.model_names import QUANTISED, WITH_ADAPTER, Source, read_name
+from viz.labels import shorten
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -16,6 +17,8 @@ Progress = Callable[[str, float | None], None]
 # What a model's numbers may be kept in: name -> the library's dtype, where "" is its own choice.
 PRECISIONS: Final = {"auto": "", "float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 AUTO: Final = "auto"
+MOST_NAME: Final = 1_000  # characters of a model's name or path
+MOST_QUOTED: Final = 100  # of them, in the words that refuse it
 
 
 def rounded(name: str, precision: str) -> tuple[str, str]:
@@ -89,14 +92,21 @@ class Models:
             ModelNotFound: It is not among those on offer, and others may not be named here.
             ModelUnsupported: There is no such precision, or it may not be chosen here.
         """
-        asked = read_name(name)
-        if asked.without_revisions not in {read_name(offer.name).without_revisions for offer in self.offers}:
+        if len(name) > MOST_NAME or "\0" in name:
+            raise ModelNotFound(f"No model has such a name: a zero byte, or {len(name):,} of {MOST_NAME:,} characters.")
+        # What is not on offer is refused without a look at the disk or elsewhere.
+        offered = {read_name(offer.name, look=False).without_revisions for offer in self.offers}
+        if read_name(name, look=False).without_revisions not in offered:
             if not self.any_name:
-                raise ModelNotFound(f"{name!r} is not among the models that this page offers. Choose one of the list.")
+                quoted = shorten(repr(name), MOST_QUOTED)
+                raise ModelNotFound(f"{quoted} is not among the models that this page offers. Choose one of the list.")
+            asked = read_name(name)
             for source in filter(None, (asked.model, asked.adapter)):
                 self._check_place(source)
         if precision not in PRECISIONS:
-            raise ModelUnsupported(f"There is no precision {precision!r}; use one of {', '.join(PRECISIONS)}.")
+            raise ModelUnsupported(
+                f"There is no precision {shorten(repr(precision), MOST_QUOTED)}; use one of {', '.join(PRECISIONS)}."
+            )
         if not self.any_name and precision != AUTO:
             raise ModelUnsupported(f"This page shows its models in their usual precision only, not in {precision}.")
 
@@ -107,7 +117,7 @@ class Models:
         place = Path(source.where, source.part).resolve()
         if not any(place.is_relative_to(folder) for folder in self.folders):
             raise ModelNotFound(
-                f"{source.title!r} is not below a folder that this page may open models from. "
+                f"{shorten(repr(source.title), MOST_QUOTED)} is not below a folder that this page may open models from. "
                 "Choose a model of the list, or a Hugging Face id."
             )
 

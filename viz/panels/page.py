@@ -14,6 +14,7 @@ from viz.components.regions import MessageLine, Session, TabBar
 from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
+from viz.panels.arriving import readable
 from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import Models
 from viz.panels.opening import Opening
@@ -76,7 +77,7 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
         return [answer.get(name, gr.skip()) for name in outputs]
 
     def opened(saved: object, words: str, mode: str) -> list[Any]:
-        return listed(desk.open(saved, _request({}, words, mode)))
+        return listed(desk.open(readable(saved), _request({}, words, mode)))
 
     def acted(words: str, mode: str, event: gr.EventData) -> list[Any]:
         name, detail, view = _sent(event)
@@ -106,7 +107,7 @@ def _wire_loading(opening: Opening, outputs: dict[str, Any]) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
 
     def loaded(event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
-        detail = event._data if isinstance(event._data, dict) else {}
+        detail = readable(event._data) if isinstance(event._data, dict) else {}
         for answer in opening.load(str(request.session_hash), detail):
             yield [answer.get(name, gr.skip()) for name in ("loading", "message")]
 
@@ -120,10 +121,10 @@ def _wire_loading(opening: Opening, outputs: dict[str, Any]) -> None:
 
 def _sent(event: gr.EventData) -> tuple[str, dict[str, Any], object]:
     """Takes apart what the session sent: name, detail, view."""
-    data = event._data if isinstance(event._data, dict) else {}
+    data = readable(event._data) if isinstance(event._data, dict) else {}
     detail = data.get("detail")
     return str(data.get("name", "")), detail if isinstance(detail, dict) else {}, data.get("view")
 
 
 def _request(detail: dict[str, Any], words: object, mode: object) -> Request:
-    return Request(detail, words if isinstance(words, str) else "", mode == "chat")
+    return Request(detail, readable(words) if isinstance(words, str) else "", mode == "chat")

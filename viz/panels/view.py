@@ -10,6 +10,7 @@ from model_runtime import BadMoment, Moment
 from model_runtime.errors import InputError, OutOfRange
 from model_runtime.prompt_part_records import MOST_PART, PART_NAMES
 from viz.colours import TRANSFERS, Transfer
+from viz.labels import shorten
 from viz.lens_grid import LENS_COLOURS, LensColour
 from viz.panels.direction import Direction, read_direction
 from viz.panels.models import AUTO, PRECISIONS
@@ -28,6 +29,7 @@ TABS: Final = (
 AVERAGE: Final = -1  # the vocabulary's mean logit is taken off the target's
 NOTHING: Final = -2  # the target's logit stands alone
 MOST_FOLLOWED: Final = 6
+MOST_QUOTED: Final = 60  # characters of a wrong value in an error's text
 MOST_CHANGED: Final = 4_000  # characters of the changed prompt
 Hide = Literal["none", "first", "special"]
 HIDES: Final[tuple[Hide, ...]] = get_args(Hide)
@@ -177,7 +179,7 @@ def whole(value: object, low: int, high: int, name: str) -> int:
         OutOfRange: It is no whole number, or outside low to high.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise OutOfRange(f"The {name} is {value!r}; use a whole number from {low} to {high}.")
+        raise OutOfRange(f"The {name} is {shorten(repr(value), MOST_QUOTED)}; use a whole number from {low} to {high}.")
     return value
 
 
@@ -237,4 +239,4 @@ def one_of(value: object, choices: tuple[Choice, ...], name: str) -> Choice:
     for choice in choices:
         if value == choice:
             return choice
-    raise InputError(f"The {name} is {value!r}; use one of {', '.join(map(str, choices))}.")
+    raise InputError(f"The {name} is {shorten(repr(value), MOST_QUOTED)}; use one of {', '.join(map(str, choices))}.")
