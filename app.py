@@ -24,6 +24,7 @@ from viz.panels.page import build_page
 # Whose messages the log level is about.
 LOGGED = ("tokenscope", "gradio", "httpx", "huggingface_hub", "transformers")
 log = logging.getLogger("tokenscope")
+THREADS = 40  # for all but waiting; gradio's own number
 
 
 def serve(
@@ -44,7 +45,7 @@ def serve(
         host: The address to serve on.
         port: The port, None for the first free one from 7860 on.
         limits: What one visitor may take.
-        queue: How many plays and long questions may wait.
+        queue: How many visitors may wait for one model.
         root_path: The path at which a proxy serves the page.
         login: (name, password) of those who may come in, none for everybody.
         wait: Whether to return only when the server ends.
@@ -57,6 +58,7 @@ def serve(
         root_path=root_path or None,
         auth=list(login) or None,
         prevent_thread_lock=not wait,
+        max_threads=queue + THREADS,  # each visitor that waits for a turn takes one
         head=assets.head(),
         theme=theme(),
         footer_links=[],
@@ -79,7 +81,9 @@ def models_of(settings: Settings) -> Models:
         dtype=settings.dtype,
         shelf_bytes=settings.recordings,
         most_tokens=settings.text_tokens or None,
+        waiting=settings.queue,
     )
+    library.keep_tidy()
     known = {offer.name: offer for offer in CATALOGUE}
     chosen = [known.get(name, Offer(name, name, "Chosen by those who serve this page.")) for name in settings.models]
     return Models(

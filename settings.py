@@ -134,7 +134,7 @@ class Settings:
         recordings: Bytes of recordings that each model keeps; None for what suits the device.
         text_tokens: The longest text a visitor may have, in tokens; 0 for the model's own limit.
         run_seconds: How long one Play or one long question may run; 0 for as long as it takes.
-        queue: Long requests that may wait.
+        queue: Visitors that may wait for one model.
         host: Address to serve on.
         port: Port to serve on; 0 for the first free one from 7860 on.
         root_path: Path under which a proxy serves the page.
@@ -171,7 +171,7 @@ class Settings:
     run_seconds: int = _setting(
         "seconds that one Play or one long question may run; 0: as many as it takes", _whole(0, 86_400), "0", "60"
     )
-    queue: int = _setting("plays and long questions that may wait", _whole(1, 10_000), "100", "40")
+    queue: int = _setting("visitors that may wait for one model", _whole(1, 10_000), "100", "40")
     host: str = _setting("address to serve on", _text, "127.0.0.1", "0.0.0.0", "GRADIO_SERVER_NAME")
     port: int = _setting(
         "port to serve on; 0: the first free one from 7860 on", _whole(0, 65_535), "0", None, "GRADIO_SERVER_PORT"

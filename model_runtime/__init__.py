@@ -35,7 +35,9 @@ from model_runtime.errors import (
     OutOfRange,
     TextEnded,
     TokenscopeError,
+    TooManyWaiting,
     UnequalTexts,
+    VisitorLeft,
 )
 from model_runtime.head_records import (
     AblationScan,
@@ -187,8 +189,10 @@ __all__ = [
     "TokenSimilarity",
     "TokenTable",
     "TokenscopeError",
+    "TooManyWaiting",
     "TreeLine",
     "UnequalTexts",
+    "VisitorLeft",
     "VocabularyFacts",
     "VocabularyPage",
     "estimate",

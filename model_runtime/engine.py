@@ -1,6 +1,5 @@
 """Runs the model over tokens and keeps what it computed. The caller holds the model's lock."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from model_runtime.recording import (
     statistics_of,
 )
 from model_runtime.room import Room, trouble
+from model_runtime.turns import Turns
 from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding
 from model_runtime.writers import Writers
 
@@ -50,7 +50,7 @@ class Engine:
         cached: Whether steps go on from a cache; where that is not exact, every text runs in one pass.
         keeping: How much of a text is kept.
         again: Makes what runs one layer of a text again, given the heads that are off; None where that is not exact.
-        lock: Whoever runs the model holds it.
+        lock: Whoever runs the model holds it; it is handed on from visitor to visitor.
     """
 
     def __init__(self, model: PreTrainedModel, anatomy: Anatomy, recorder: Recorder, unembedding: Unembedding) -> None:
@@ -66,7 +66,7 @@ class Engine:
         self.room = Room(model.device)
         self.keeping = Keeping()
         self.again: Callable[[Switches], LayerReplay] | None = None
-        self.lock = threading.RLock()
+        self.lock = Turns()
 
     def keep_middle(self) -> None:
         """From now on keeps what each block's attention adds; all blocks are known to have a midpoint."""

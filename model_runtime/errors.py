@@ -17,6 +17,8 @@
         ├── ModelUnsupported    a model that this runtime cannot open
         ├── ModelTooLarge       the device has not enough memory
         ├── DeviceFailed        the device failed while running and has to be started anew
+        ├── TooManyWaiting      as many visitors wait for the model as may
+        ├── VisitorLeft         who asked went away before the turn came
         ├── LoadingStopped      someone stopped the loading; raised by the progress function that is told of it
         └── FeatureUnavailable  this model has no such thing, or its proof failed at load
             └── NotFinite       the model itself computed what is no number
@@ -87,6 +89,14 @@ class ModelTooLarge(ModelError):
 
 class DeviceFailed(ModelError):
     """The device failed while running; until the program is started again, every call to it fails."""
+
+
+class TooManyWaiting(ModelError):
+    """As many visitors wait for the model as may; nothing was computed."""
+
+
+class VisitorLeft(ModelError):
+    """Who asked went away before the turn came, so the question was dropped."""
 
 
 class LoadingStopped(ModelError):

@@ -2,16 +2,20 @@
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
+from weakref import ref
 
 from model_runtime.catalogue import Offer, offers
 from model_runtime.loading import load
 from model_runtime.memory import free_memory
 from model_runtime.model import Model
 from model_runtime.placement import device_of
+from model_runtime.turns import MOST_WAITING
 
 DEFAULT_BYTES = 16 * 2**30
+DEFAULT_UNUSED = 15 * 60.0  # seconds
 log = logging.getLogger("tokenscope")
 
 
@@ -24,6 +28,8 @@ class Library:
         limit: The most bytes of weights to keep. The model used last stays even where it alone is larger.
         shelf_bytes: The most bytes of recordings that each model keeps, None for `Model`'s own choice.
         most_tokens: The most tokens that a text may have, None for as many as each model takes.
+        unused: Seconds after which recordings of texts that nobody asks about are dropped by `forget`.
+        waiting: The most visitors that wait for one model.
     """
 
     def __init__(
@@ -34,8 +40,11 @@ class Library:
         dtype: str = "auto",
         shelf_bytes: int | None = None,
         most_tokens: int | None = None,
+        unused: float = DEFAULT_UNUSED,
+        waiting: int = MOST_WAITING,
     ) -> None:
         self.limit, self.shelf_bytes, self.most_tokens = limit, shelf_bytes, most_tokens
+        self.unused, self.waiting = unused, waiting
         self._device, self._dtype = device, dtype
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._models: OrderedDict[tuple[str, str], Model] = OrderedDict()
@@ -68,6 +77,25 @@ class Library:
                     self._keep(name, dtype, model)
         return model
 
+    def forget(self) -> None:
+        """Drops the recordings of texts that nobody asked about for long, of all models; to be called now and then."""
+        with self._lock:
+            models = list(self._models.values())
+        for model in models:
+            model.forget(self.unused)
+
+    def keep_tidy(self, every: float = 60.0) -> None:
+        """Calls `forget` every so many seconds in the background, until the library itself is dropped."""
+        kept = ref(self)
+
+        def work() -> None:
+            while (library := kept()) is not None:
+                library.forget()
+                del library  # while this thread sleeps, nothing holds the library for its sake
+                time.sleep(every)
+
+        threading.Thread(target=work, name="keep tidy", daemon=True).start()
+
     def offers(self) -> tuple[Offer, ...]:
         """The models on offer, the one that suits the device of this library best first.
 
@@ -94,6 +122,7 @@ class Library:
 
     def _keep(self, name: str, dtype: str, model: Model) -> None:
         card = model.card()
+        model.turns.most = self.waiting
         self._names[name] = f"{card.name}@{card.revision}" if card.revision else card.name
         self._models[self._names[name], dtype] = model
         while len(self._models) > 1 and sum(kept.weight_bytes for kept in self._models.values()) > self.limit:

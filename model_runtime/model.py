@@ -6,7 +6,6 @@ from dataclasses import replace
 from transformers import PreTrainedModel
 
 from model_runtime.ablation import Ablation
-from model_runtime.anatomy import weight_bytes
 from model_runtime.attention import attention_map
 from model_runtime.attribution import Attributor
 from model_runtime.cause_questions import CauseQuestions
@@ -18,6 +17,7 @@ from model_runtime.edits import Changes
 from model_runtime.errors import OutOfRange
 from model_runtime.finite import require_finite
 from model_runtime.head_questions import HeadQuestions
+from model_runtime.housekeeping import Housekeeping
 from model_runtime.installation import card_of, install
 from model_runtime.keeping import Choice as RecordingChoice
 from model_runtime.moment import Ablate, Decoding, Intervention, Moment, Steer
@@ -53,6 +53,7 @@ class Model(
     PositionQuestions,
     PromptPartQuestions,
     SavingQuestions,
+    Housekeeping,
 ):
     """A causal language model that answers questions about every step it takes.
 
@@ -103,25 +104,6 @@ class Model(
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
         self._engine.room.clear = self._clear
         self._engine.keeping = replace(self._engine.keeping, choice=recording, limit=self._shelf.limit)
-
-    @property
-    def weight_bytes(self) -> int:
-        """Bytes that the weights take on their device."""
-        return weight_bytes(self._engine.model)
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that recordings take at the moment."""
-        with self._lock:
-            return self._shelf.nbytes
-
-    def _clear(self) -> int:
-        """Drops what was kept of all texts; what is running holds its own. Returns the bytes."""
-        with self._lock:
-            freed = self._shelf.nbytes
-            self._shelf.clear()
-            self._replayed = None
-            return freed
 
     def card(self) -> ModelCard:
         """The facts of the model, and what was proved at load."""

@@ -1,6 +1,8 @@
-"""Recordings that were used lately, bounded in bytes: only a saving, anything here can be computed again."""
+"""Recordings that were used lately, bounded in bytes and number: only a saving, anything here can be computed again."""
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 from model_runtime.moment import Intervention
 from model_runtime.recording import Recording
@@ -16,8 +18,10 @@ class Shelf:
         limit: The most bytes to keep. The newest recording stays even where it alone is larger.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
+        self._clock = clock  # seconds
+        self._used: dict[Key, float] = {}
         self._recordings: OrderedDict[Key, Recording] = OrderedDict()
         self._storages: dict[Key, dict[int, int]] = {}
 
@@ -42,7 +46,7 @@ class Shelf:
         """
         exact = self._recordings.get((ids, interventions))
         if exact is not None:
-            self._recordings.move_to_end((ids, interventions))
+            self._touch((ids, interventions))
             return exact, len(ids)
         best, length = None, 0
         for recording in reversed(self._recordings.values()):  # the most recent first, which wins among equals
@@ -54,7 +58,7 @@ class Shelf:
             if shared > length:
                 best, length = recording, shared
         if best is not None:
-            self._recordings.move_to_end(_key(best))
+            self._touch(_key(best))
         return best, length
 
     def put(self, recording: Recording) -> None:
@@ -63,6 +67,7 @@ class Shelf:
             for key in [key for key in self._recordings if _begins(recording, key)]:
                 self._drop(key)
         self._recordings[_key(recording)] = recording
+        self._touch(_key(recording))
         self._storages[_key(recording)] = recording.storages()
         while len(self) > MOST or (len(self) > 1 and self.nbytes > self.limit):
             self._drop(next(iter(self._recordings)))
@@ -71,9 +76,20 @@ class Shelf:
         """Drops everything."""
         self._recordings.clear()
         self._storages.clear()
+        self._used.clear()
+
+    def forget(self, seconds: float) -> None:
+        """Drops what was not used for so long."""
+        now = self._clock()
+        for key in [key for key, used in self._used.items() if now - used >= seconds]:
+            self._drop(key)
+
+    def _touch(self, key: Key) -> None:
+        self._recordings.move_to_end(key)
+        self._used[key] = self._clock()
 
     def _drop(self, key: Key) -> None:
-        del self._recordings[key], self._storages[key]
+        del self._recordings[key], self._storages[key], self._used[key]
 
 
 def _key(recording: Recording) -> Key:

@@ -4,9 +4,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
+
+if TYPE_CHECKING:
+    from model_runtime import Library
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
@@ -37,21 +41,33 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def address() -> Iterator[str]:
+def library() -> "Library":
+    """The models of the page, the one that it opens with loaded."""
+    from model_runtime import Library
+
+    library = Library()
+    library.get(model_name())  # before the first test's clock runs
+    return library
+
+
+@pytest.fixture(scope="session")
+def address(library: "Library") -> Iterator[str]:
     """Where the page is served."""
     from app import serve
-    from model_runtime import Library
     from viz.panels.models import Models
 
+    page = serve(Models(library, model_name()), "127.0.0.1", None, wait=False)
+    yield page.local_url.rstrip("/")
+    page.close()
+
+
+def model_name() -> str:
+    """The model that the page opens with."""
     default = "builtin" if (ROOT / "builtin_model" / "weights" / "config.json").is_file() else ""
     name = os.environ.get("TOKENSCOPE_TEST_MODEL", default)
     if not name:
         pytest.skip("the built-in model has no weights here")
-    library = Library()
-    library.get(name)  # before the first test's clock runs
-    page = serve(Models(library, name), "127.0.0.1", None, wait=False)
-    yield page.local_url.rstrip("/")
-    page.close()
+    return name
 
 
 @pytest.fixture(scope="session")

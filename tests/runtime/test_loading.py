@@ -75,8 +75,8 @@ def test_public_names_are_pinned():
         ModelUnsupported Moment NearestTokens NeuronTable NoChatTemplate NotFinite Offer offers OutOfRange
         OwnMask PackedRun Packing ParameterPart PartAttention PartEffects PartSpans PatchGrid Pieces Positions
         PositionScheme Predictions PromptForms Proof Question ResidualTable RotaryHead SpecialTokens Stage Steer
-        StreamSimilarity TextEnded TokenscopeError TokenSimilarity TokenTable TreeLine UnequalTexts
-        VocabularyFacts VocabularyPage
+        StreamSimilarity TextEnded TokenscopeError TokenSimilarity TokenTable TooManyWaiting TreeLine UnequalTexts
+        VisitorLeft VocabularyFacts VocabularyPage
     """
     assert set(model_runtime.__all__) == set(names.split())
     for name in model_runtime.__all__:

@@ -5,6 +5,7 @@ const bar = element.querySelector('.ts-meter');
 let marked = null;
 let drawn = 0; // when the server last said something
 let working = false; // whether the line tells of an answer that takes its time
+let before = null; // how many visitors have their turn before this page, while it waits for one
 
 function show({ kind, text: words, at, fraction }) {
   line.className = `ts-message ts-${kind}`;
@@ -24,14 +25,26 @@ function draw() {
   if (props.value) show(props.value);
 }
 
-// An answer that takes over a second says so, unless the server tells of its progress itself.
+// An answer that takes over a second says so: with the page's place among those that wait for the model, or else, unless
+// the server tells of its progress itself, with the seconds.
 setInterval(() => {
   const waited = window.tokenscope.busyFor();
-  if (waited > 1000 && performance.now() - drawn > 1000 && props.value?.kind !== 'progress') {
+  const slow = waited > 1000 && performance.now() - drawn > 1000;
+  if (!slow) before = null;
+  else window.dispatchEvent(new CustomEvent('tokenscope-slow'));
+  const told = before === null ? `Working, ${Math.floor(waited / 1000)} s` : inWords(before);
+  if (slow && (before !== null || props.value?.kind !== 'progress')) {
     working = true;
-    show({ kind: 'progress', text: `Working, ${Math.floor(waited / 1000)} s`, at: '', fraction: null });
-  } else if (!waited && working) draw();
+    show({ kind: 'progress', text: told, at: '', fraction: null });
+  } else if (working && (slow || !waited)) draw();
 }, 250);
+
+function inWords(visitors) {
+  if (!visitors) return 'Waiting for the model: you are next';
+  return `Waiting for the model: ${visitors} visitor${visitors === 1 ? '' : 's'} before you`;
+}
+
+window.addEventListener('tokenscope-place', ({ detail }) => { before = detail.before; });
 
 window.tokenscope.failures.push((words) => show({ kind: 'error', text: words, at: '', fraction: null }));
 window.addEventListener('tokenscope-stopped', () => show({ kind: 'notice', text: 'Stopped.', at: '', fraction: null }));

@@ -19,6 +19,16 @@ class MessageLine(Drawn):
     files = "message"
 
 
+class Place(Drawn):
+    """Asks, while an answer is slow, how many visitors have their turn before this page. Invisible.
+
+    Value: {"before": how many, None where the page does not wait for its turn, "turn": new with each answer}.
+    Event: `ask`.
+    """
+
+    files = "place"
+
+
 class ModelFacts(Drawn):
     """The loaded model in one line. Value: {"facts", "proofs", "details", "failed", "chat"}."""
 

@@ -33,6 +33,7 @@ from viz.panels.scene import scene_of
 from viz.panels.steer_actions import STEER_ACTIONS
 from viz.panels.tabs import ALL, TAB_OF, Draw
 from viz.panels.view import MOST_QUOTED, View, one_of, whole
+from viz.panels.visits import Visits
 from viz.panels.vocabulary_actions import VOCABULARY_ACTIONS
 
 if TYPE_CHECKING:
@@ -93,11 +94,13 @@ class Desk:
     Attributes:
         models: The models.
         limits: What one visitor may take.
+        visits: Whose turn it is with them.
     """
 
     def __init__(self, models: Models, limits: Limits = NO_LIMITS) -> None:
         self.models = models
         self.limits = limits
+        self.visits = Visits()
 
     def open(self, saved: object, request: Request) -> Answer:
         """Opens the page: with the view it had before a reload if that still works, else with the first example."""
@@ -134,8 +137,9 @@ class Desk:
             model = self._model(view) if view else self.models.get(self.models.default)
             if view is None:
                 return self._drawn(model, start(model, None, request))
-            outcome = _ACTIONS[name](model, view, request)
-            answer = self._drawn(model, outcome, before=view)
+            with self.visits.turn(model):
+                outcome = _ACTIONS[name](model, view, request)
+                answer = self._drawn(model, outcome, before=view)
             return {**answer, **filled(outcome.view, request)} if name == "compose" else answer
         except TokenscopeError as error:
             return self.refuse(error, name, sent_view)
@@ -143,7 +147,8 @@ class Desk:
     def _built(self, view: View, request: Request) -> Answer:
         """Answers with a bertviz view: it is large, so it is made when asked for, and for the text as it is then."""
         model = self._model(view)
-        return {**self._drawn(model, Outcome(view)), "bertviz": bertviz.make(model, view, request.detail)}
+        with self.visits.turn(model):
+            return {**self._drawn(model, Outcome(view)), "bertviz": bertviz.make(model, view, request.detail)}
 
     def play(self, sent_view: object, steps: object) -> Iterator[Answer]:
         """Answers with one token after the other until the text ends or `steps` are taken."""
@@ -158,10 +163,17 @@ class Desk:
     def _played(self, model: "Model", view: View, count: int) -> Iterator[Answer]:
         began = last = time.perf_counter()
         taken, over = 0, self.limits.running()
-        for moment in model.play(view.moment, count):
-            taken += 1
-            view = view.at(moment)
-            yield self._drawn(model, Outcome(view, f"Playing: {taken} of up to {count} tokens"), more=True)
+        moments = model.play(view.moment, count)
+        while True:
+            with self.visits.turn(model, refuse=taken == 0):  # each token is a turn of its own
+                moment = next(moments, None)
+                if moment is None:
+                    break
+                taken += 1
+                view = view.at(moment)
+                told = f"Playing: {taken} of up to {count} tokens"
+                answer = self._drawn(model, Outcome(view, told), more=True)
+            yield answer
             now = time.perf_counter()
             time.sleep(max(0.0, PACE - (now - last)))
             last = time.perf_counter()
@@ -183,6 +195,8 @@ class Desk:
             if detail.get("model"):  # a second one, which must be one that this page may open
                 self.models.check(str(detail["model"]))
             model = self._model(view)
+            with self.visits.turn(model):
+                pass  # it waits here once, where it may be refused; then its parts take a turn each
             over = self.limits.running()
             for progress in _SCANS[name](model, view, detail):
                 whole_yet = progress.done >= progress.total
@@ -224,6 +238,10 @@ class Desk:
         return {**answer, "mode": "raw"} if raw else answer
 
     def _drawn(self, model: "Model", outcome: Outcome, *, more: bool = False, before: View | None = None) -> Answer:
+        with self.visits.turn(model, refuse=False):  # what is to be drawn was let in, or opens the page
+            return self._drawn_at_once(model, outcome, more=more, before=before)
+
+    def _drawn_at_once(self, model: "Model", outcome: Outcome, *, more: bool, before: View | None) -> Answer:
         began = time.perf_counter()
         scene = scene_of(model, outcome.view)
         hidden = {name for name, tab in TAB_OF.items() if tab != scene.view.tab}

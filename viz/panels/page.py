@@ -4,13 +4,15 @@ Every action of a user passes through the queue in `tokenscope.js` and reaches t
 invisible `Session`, which sends the view along and gets the new one back.
 """
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
+from model_runtime.turns import visiting
 from viz.components import assets
-from viz.components.regions import MessageLine, Session, TabBar
+from viz.components.regions import MessageLine, Place, Session, TabBar
 from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
@@ -19,6 +21,7 @@ from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import Models
 from viz.panels.opening import Opening
 from viz.panels.tabs import ALL, GROUPS
+from viz.panels.visits import Visits
 
 # Opening takes the view that the tab had before a reload, if any.
 _OPEN = "(session, text, mode) => window.tokenscope.opening(session, text, mode)"
@@ -43,8 +46,10 @@ def build_page(models: Models, limits: Limits = NO_LIMITS) -> gr.Blocks:
                 outputs["walk"] = walk.build(text, controls)
                 outputs |= _build_tabs()
         outputs["message"] = MessageLine(elem_id="message")
-        _wire(page, Desk(models, limits), controls, outputs)
-        _wire_loading(Opening(models), outputs)
+        desk, opening = Desk(models, limits), Opening(models)
+        _wire(page, desk, controls, outputs)
+        _wire_loading(opening, outputs)
+        _wire_visits(page, desk.visits, opening)
     return page
 
 
@@ -76,24 +81,26 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
         """Puts an answer in the order of the outputs."""
         return [answer.get(name, gr.skip()) for name in outputs]
 
-    def opened(saved: object, words: str, mode: str) -> list[Any]:
-        return listed(desk.open(readable(saved), _request({}, words, mode)))
+    def opened(saved: object, words: str, mode: str, page: gr.Request) -> list[Any]:
+        with visiting(str(page.session_hash)):
+            return listed(desk.open(readable(saved), _request({}, words, mode)))
 
-    def acted(words: str, mode: str, event: gr.EventData) -> list[Any]:
+    def acted(words: str, mode: str, event: gr.EventData, page: gr.Request) -> list[Any]:
         name, detail, view = _sent(event)
-        return listed(desk.act(name, view, _request(detail, words, mode)))
+        with visiting(str(page.session_hash)):
+            return listed(desk.act(name, view, _request(detail, words, mode)))
 
-    def played(steps: object, event: gr.EventData) -> Iterator[list[Any]]:
-        yield from map(listed, desk.play(_sent(event)[2], steps))
+    def played(steps: object, event: gr.EventData, page: gr.Request) -> Iterator[list[Any]]:
+        yield from map(listed, desk.visits.run(str(page.session_hash), desk.play(_sent(event)[2], steps)))
 
-    def scanned(event: gr.EventData) -> Iterator[list[Any]]:
+    def scanned(event: gr.EventData, page: gr.Request) -> Iterator[list[Any]]:
         _, detail, view = _sent(event)
-        yield from map(listed, desk.scan(view, detail))
+        yield from map(listed, desk.visits.run(str(page.session_hash), desk.scan(view, detail)))
 
     opening = page.load(opened, [session, *typed], drawn, js=_OPEN, **quick)
     acting = session.act(acted, typed, drawn, **quick)
-    # These tell how they go on, so they pass gradio's queue; several pages may do so at once.
-    long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
+    # These tell how they go on, so they pass gradio's queue. They do not wait in it: pages take turns with the model.
+    long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     playing = session.play(played, controls.steps, drawn, **long)
     scanning = session.scan(scanned, None, drawn, **long)
     session.stop(None, cancels=[playing, scanning])
@@ -117,6 +124,22 @@ def _wire_loading(opening: Opening, outputs: dict[str, Any]) -> None:
     begun = loading.begin(loaded, None, [loading, outputs["message"]], concurrency_limit=16, **quiet)
     begun.failure(None, js="() => { window.tokenscope.loadFailed(); }", queue=False, show_progress="hidden")
     loading.leave(left, None, None, queue=False, **quiet)
+
+
+def _wire_visits(page: gr.Blocks, visits: Visits, opening: Opening) -> None:
+    """Connects what a page asks while it waits for its turn, and its end."""
+    place = Place(elem_classes="ts-session-block")
+
+    async def placed(request: gr.Request) -> dict[str, Any]:
+        # Without a thread, which those that wait may all have taken. Never equal, or the page would not notice it.
+        return {"before": visits.before(str(request.session_hash)), "turn": secrets.token_hex(8)}
+
+    def closed(request: gr.Request) -> None:
+        visits.leave(str(request.session_hash))
+        opening.stop(str(request.session_hash))
+
+    place.ask(placed, None, place, queue=False, show_progress="hidden", api_visibility="private")
+    page.unload(closed)
 
 
 def _sent(event: gr.EventData) -> tuple[str, dict[str, Any], object]:
