@@ -1,9 +1,11 @@
 """Data exports: every number arrives, no text does harm, and what is exported is what the model answers."""
 
+import ast
 import csv
 import io
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load
 
-from model_runtime import InputError, load_model
-from model_runtime.records import AttentionMap, TokenTable
+from model_runtime import Decoding, FeatureUnavailable, InputError, load_model
+from model_runtime.records import AttentionMap, Distribution, TokenTable
 from viz import record_data
+from viz.calls import Call, Name
 from viz.panels import exports
 from viz.panels.asked import answers_of, asked_of
 from viz.panels.attention import _in_units
@@ -21,6 +24,8 @@ from viz.panels.exports import EXPORTS, file_name
 from viz.panels.scene import scene_of
 from viz.panels.tabs import ALL
 from viz.panels.view import View
+from viz.report import Drawing, write_report
+from viz.token_strip import labels_of
 
 HOSTILE = ("=1+1", "+2", "-3", "@SUM(A1)", "\t=1", "</script>", "a\x00b", "\u202eabc", "\ud800", 'x,"y"\r\nz', "")
 
@@ -150,6 +155,139 @@ def test_the_recording_is_the_models_own(model, view, monkeypatch):
     monkeypatch.setattr(exports, "MOST_RECORDING", 1000)
     with pytest.raises(InputError, match="save_recording"):
         made("recording", model, view)
+
+
+@pytest.mark.parametrize("tab", ["attention", "lens", "contributions", "choosing"])
+def test_a_notebook_gives_the_numbers_of_the_page(model, view, tab):
+    view = replace(view.at(view.moment.without([(0, 1)]), 3), tab=tab, layer=1, head=2, hide="first")
+    content = json.loads(made("notebook", model, view).content)
+    assert (content["nbformat"], content["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in content["cells"]}) == len(content["cells"])
+    known = {}
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), known)
+    scene = scene_of(model, view)
+    asked = asked_of(scene)
+    for name, (_, expected) in answers_of(scene, asked).items():
+        found = known[name]
+        for field in fields(expected):
+            value = getattr(expected, field.name)
+            if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
+                np.testing.assert_allclose(getattr(found, field.name), value, rtol=1e-4, atol=1e-5)
+    drawn = known["figure"].data[0]
+    picture = asked.picture.of({name: answer for name, (_, answer) in answers_of(scene, asked).items()})
+    np.testing.assert_allclose(drawn.z if picture.ndim == 2 else drawn.y, picture, rtol=1e-4, atol=1e-5)
+
+
+@given(st.text(max_size=40), st.text(max_size=10))
+def test_no_text_becomes_code_in_a_notebook(name, stop):
+    call = Call("model.draws", (Name("moment"), Decoding(stop=(stop,) if stop else ())), (("name", name),))
+    tree = ast.parse(json.loads(json.dumps(call.source())).encode("utf-8", "backslashreplace").decode(), mode="eval")
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert len(calls) == 2
+    assert ast.literal_eval(calls[0].keywords[0].value) == name
+
+
+class Reader(HTMLParser):
+    """Lists the tags, attributes and text of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.attributes, self.text = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+@pytest.mark.parametrize("tab", ["attention", "heads", "contributions", "map"])
+def test_a_report_stands_alone_and_holds_the_numbers(model, view, tab):
+    page = made("report", model, replace(view, tab=tab, layer=1, head=2)).content.decode("utf-8")
+    assert len(page) < 1_000_000
+    found = read(page)
+    assert not {"script", "img", "link", "iframe", "object", "a"} & set(found.tags)
+    assert not [value for name, value in found.attributes if name in ("src", "href") or name.startswith("on")]
+    assert "url(" not in page
+    assert "prefers-color-scheme: dark" in page
+    for probability in model.distribution(view.moment, view.cursor, top=20).raw:
+        assert f"{float(probability):.6g}" in found.text
+    if tab == "attention":
+        weights = model.attention(view.moment, 1, 2).weights
+        opacities = [float(value) for name, value in found.attributes if name == "fill-opacity"]
+        assert opacities == pytest.approx((weights[weights > 0] / weights.max()).tolist(), abs=6e-4)
+
+
+def test_hostile_tokens_stay_text_in_a_report():
+    table = hostile_table()
+    labels = labels_of(table)
+    shape = np.linspace(0.2, 0.01, len(HOSTILE), dtype=np.float32)
+    record = Distribution(
+        position=1,
+        ids=table.ids,
+        text=HOSTILE,
+        raw=shape,
+        final=shape.copy(),
+        logits=shape.copy(),
+        stages=(),
+        chosen=None,
+        choice=0,
+        entropy=1.0,
+        vocabulary_size=99,
+        other_raw=0.1,
+        other_final=0.1,
+    )
+    drawing = Drawing("<b>", shape, (), labels)
+    answers = {"<i>": ("</code><script>", table)}
+    page = write_report({"<u>": '"><script>alert(1)</script>'}, table, labels, record, drawing, answers, ["<s>"])
+    found = read(page)
+    assert not {"script", "b", "i", "u", "s"} & set(found.tags)
+    assert "".join(found.text).count('"><script>alert(1)</script>') == 1
+    assert all(character.isprintable() or character == "\n" for character in page)
+    assert page.encode("utf-8").decode("utf-8") == page
+    for label in labels:
+        assert label in found.text
+
+
+def test_a_long_text_makes_no_large_report():
+    count = 30_000
+    table = TokenTable(
+        ids=np.arange(count),
+        text=("word",) * count,
+        bytes=(b"word",) * count,
+        surprisal=np.ones(count, np.float32),
+        rank=np.arange(count),
+        entropy=np.ones(count, np.float32),
+        special=np.zeros(count, np.bool_),
+        prompt_length=2,
+    )
+    one = np.ones(1, np.float32)
+    after = Distribution(count - 1, np.zeros(1, np.int64), ("x",), one, one, one, (), None, 0, 0.0, 1, 0.0, 0.0)
+    drawing = Drawing("a map", np.random.default_rng(0).random((900, 900)), ["r"] * 900, ["c"] * 900)
+    page = write_report({}, table, ["word"] * count, after, drawing, {"tokens": ("", table)}, [])
+    assert len(page) < 5_000_000
+    assert "Of 900 x 900 values the last 64 x 64 are drawn." in page
+
+
+def test_a_report_tells_what_a_model_does_not_have(model, view, monkeypatch):
+    def off(*args, **named):
+        raise FeatureUnavailable("The lens of this model is switched off.")
+
+    monkeypatch.setattr(type(model), "lens", off)
+    page = made("report", model, replace(view, tab="lens")).content.decode("utf-8")
+    assert "The lens of this model is switched off." in page
+    assert "<svg" not in page
+    with pytest.raises(FeatureUnavailable):
+        made("json", model, replace(view, tab="lens"))
 
 
 def test_a_file_is_named_safely(view):

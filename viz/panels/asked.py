@@ -17,12 +17,6 @@ from viz.panels.inputs import QUICK
 from viz.panels.scene import Scene
 from viz.window import window_to
 
-# The names that calls may use, and where a notebook has them from.
-IMPORTS: Final = (
-    "from model_runtime import Decoding, Moment, load_model",
-    "from model_runtime.attention_views import hide_sink, merge_words",
-)
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -73,7 +67,21 @@ _BARS: Final = Picture("distribution", "raw", columns="candidate")
 
 
 def asked_of(scene: Scene) -> Asked:
-    """What the page asks for the view of a scene: of the tokens, of the next one, and of the open tab."""
+    """What the page asks for the view of a scene: of the tokens, of the next one, and of the open tab.
+
+    Raises:
+        FeatureUnavailable: The model does not have what the tab shows.
+    """
+    always = always_asked(scene)
+    tab = _TABS.get(scene.view.tab)
+    if tab is None:
+        return always
+    found = tab(scene)
+    return Asked({**always.calls, **found.calls}, found.picture)
+
+
+def always_asked(scene: Scene) -> Asked:
+    """What the page asks whichever tab is open: of the tokens, and of the next one."""
     cursor = scene.view.cursor
     calls = {
         "tokens": of_model("tokens"),
@@ -82,11 +90,7 @@ def asked_of(scene: Scene) -> Asked:
     if scene.moment.interventions:
         plain = Call("replace", (Name("moment"),), (("interventions", ()),))
         calls["unchanged"] = Call("model.distribution", (plain,), (("position", cursor), ("top", ROWS)))
-    tab = _TABS.get(scene.view.tab)
-    if tab is None:
-        return Asked(calls, _BARS)
-    found = tab(scene)
-    return Asked({**calls, **found.calls}, found.picture)
+    return Asked(calls, _BARS)
 
 
 def answers_of(scene: Scene, asked: Asked) -> dict[str, tuple[str, Any]]:

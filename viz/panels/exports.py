@@ -1,14 +1,20 @@
-"""The downloads that the server makes of a view: data, and the whole recording."""
+"""The downloads that the server makes of a view: data, a report, a notebook, and the whole recording."""
 
+from collections.abc import Mapping
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from model_runtime.errors import InputError
+from model_runtime.errors import FeatureUnavailable, InputError
 from model_runtime.recording_file import recording_bytes
 from viz import record_data
-from viz.panels.asked import answers_of, asked_of
+from viz.labels import visible
+from viz.notebook import drawing_of, view_cells, write_notebook
+from viz.panels.asked import Picture, always_asked, answers_of, asked_of
 from viz.panels.downloads import Download, File
+from viz.panels.link import MOST_LINK, Shared, to_text
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View
+from viz.report import Drawing, write_report
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -52,6 +58,85 @@ def _csv(model: "Model", view: View) -> File:
     return File(file_name(view, "csv"), "text/csv", record_data.to_csv(answers_of(scene, asked_of(scene))))
 
 
+def _notebook(model: "Model", view: View) -> File:
+    scene = scene_of(model, view)
+    asked = asked_of(scene)
+    picture = asked.picture
+    answers = {name: answer for name, (_, answer) in answers_of(scene, asked).items()}
+    first = picture.first_row, picture.first_column
+    drawing = drawing_of(picture.expression(), picture.of(answers).ndim, picture.rows, picture.columns, first)
+    calls = {name: call.source() for name, call in asked.calls.items()}
+    cells = view_cells(about(scene), _load(scene), calls, drawing)
+    return File(file_name(view, "ipynb"), "application/x-ipynb+json", write_notebook(cells).encode("ascii"))
+
+
+def _load(scene: Scene) -> str:
+    """The expression that loads the view's model, in what its numbers are kept in here."""
+    moment = scene.moment
+    name = f"{moment.model}@{moment.revision}" if moment.revision else moment.model
+    return f"load_model({name!r}, dtype={scene.card.dtype!r})"
+
+
+def _report(model: "Model", view: View) -> File:
+    scene = scene_of(model, view)
+    view, card = scene.view, scene.card
+    drawing, notes = None, list(_HOW_TO_READ)
+    try:
+        asked = asked_of(scene)
+        answers = answers_of(scene, asked)
+        drawing = _drawing(scene, asked.picture, answers)
+        owner = answers[asked.picture.answer][1]
+        notes.append(f"{asked.picture.field}: {record_data.field_notes(owner.__class__)[asked.picture.field][1]}")
+    except FeatureUnavailable as error:  # the text and what may follow it can be shown all the same
+        answers = answers_of(scene, always_asked(scene))
+        notes.append(f"The open tab shows nothing of this model: {error}")
+    link = to_text(Shared(view))
+    facts = {
+        **{name: value for name, value in about(scene).items() if name != "moment"},
+        "parameters": f"{card.parameters:,}",
+        "checks passed at load": f"{sum(proof.passed for proof in card.proofs)} of {len(card.proofs)}",
+        "decoding": str(scene.moment.decoding),
+        "changed": "; ".join(map(str, scene.moment.interventions)) or "nothing",
+        "versions": ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "numpy")),
+        "to open it again": f"?view={link}" if len(link) <= MOST_LINK else "save the view as a file for that",
+    }
+    tokens, distribution = answers["tokens"][1], answers["distribution"][1]
+    text = write_report(facts, tokens, scene.labels, distribution, drawing, answers, notes)
+    return File(file_name(view, "html"), "text/html", text.encode("utf-8"))
+
+
+_HOW_TO_READ: Final = (
+    "Positions, blocks and streams count from 0. The prediction after a token is about the one that follows it.",
+    "A raw probability is the model's own; the other one is what is left of it after the decoding filters.",
+    "In the picture the colour is the stronger the larger the number; a blank cell is 0, hidden or unknown. What is "
+    "negative has the other colour.",
+    "Each record below names the call that gives it in Python. Behind the address of a Tokenscope page, what "
+    "stands at “to open it again” opens this view.",
+)
+
+
+def _drawing(scene: Scene, picture: Picture, answers: Mapping[str, tuple[str, Any]]) -> Drawing:
+    record = answers[picture.answer][1]
+    values = picture.of({name: answer for name, (_, answer) in answers.items()})
+    part = f" ({picture.key})" if picture.key else ""
+    columns = _named(scene, record, picture.columns, picture.first_column, values.shape[-1])
+    if values.ndim == 1:
+        return Drawing(f"{picture.answer}: {picture.field}{part}, by {picture.columns}", values, (), columns)
+    rows = _named(scene, record, picture.rows, picture.first_row, values.shape[0])
+    title = f"{picture.answer}: {picture.field}{part}, {picture.rows} by {picture.columns}"
+    return Drawing(title, values, rows, columns)
+
+
+def _named(scene: Scene, record: Any, axis: str, first: int, count: int) -> list[str]:
+    """What the rows or columns of a picture are called."""
+    if axis == "token":
+        return [f"{scene.labels[place]} {place}" for place in range(first, first + count)]
+    named: dict[str, Any] = {"part": "names", "candidate": "text", "neighbour": "ids"}
+    if axis in named:
+        return [visible(str(each)) for each in getattr(record, named[axis])]
+    return [f"{axis} {index}" for index in range(count)]
+
+
 def _recording(model: "Model", view: View) -> File:
     moment = view.moment
     size = _recording_size(model.card(), len(moment.ids))
@@ -71,7 +156,14 @@ def _recording_size(card: "ModelCard", tokens: int) -> int:
 
 
 EXPORTS: Final = (
+    Download(
+        "report",
+        "Report",
+        "one web page with text, picture and tables, for any browser without a network",
+        _report,
+    ),
     Download("json", "Data as JSON", "the numbers of the open tab, with their axes and meanings", _json),
     Download("csv", "Data as CSV", "the same for a spreadsheet, one row a number", _csv),
+    Download("notebook", "Open as notebook", "this view in Python: the same calls, numbers and a picture", _notebook),
     Download("recording", "Recording", "all that was kept of the text, as safetensors for Python", _recording),
 )
