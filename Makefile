@@ -11,7 +11,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 SWEEP = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal tests/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all coverage-table check fix bench train probes clean
+.PHONY: help run test test-fast test-all test-space coverage-table check fix bench train probes space clean
 
 help: ## say what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
@@ -27,6 +27,11 @@ test-fast: $(VENV)/.ready-dev ## run the tests that need no browser
 
 test-all: test ## run the tests, and every type of model that transformers knows
 	$(SWEEP)
+
+test-space: $(VENV)/.ready-dev ## build the Space's files and step a token there, installed from requirements.txt alone
+	rm -rf build/space && $(PYTHON) -m venv build/space
+	build/space/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	TOKENSCOPE_SPACE_PYTHON="$(CURDIR)/build/space/bin/python" $(BIN)/python -m pytest tests/test_deploy.py $(ARGS)
 
 coverage-table: $(VENV)/.ready-dev ## check every type of model and write docs/coverage.md from the results
 	rm -rf build/coverage
@@ -53,6 +58,9 @@ train: $(VENV)/.ready-dev ## train the built-in model again (80 to 120 minutes o
 
 probes: $(VENV)/.ready-dev ## measure what the built-in model knows
 	$(BIN)/python -m builtin_model.probes $(ARGS)
+
+space: $(VENV)/.ready ## put Tokenscope onto a Hugging Face Space (make space ARGS="owner/name", or ARGS=--dry-run)
+	$(BIN)/python -m deploy.space $(ARGS)
 
 clean: ## remove the virtual environment and everything built
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -65,6 +65,8 @@ def serve(
         run_history=False,
         ssr_mode=False,
         quiet=not wait,
+        # Else gradio gives up where the first page takes 3 seconds, as on a busy machine; its server answers by then.
+        _frontend=False,
     )
     return page
 

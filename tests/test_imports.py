@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("model_runtime", "viz", "builtin_model", "bench", "settings", "app", "tests")
+OURS = ("model_runtime", "viz", "builtin_model", "bench", "deploy", "settings", "app", "tests")
 RECORDS = {f"model_runtime.{path.stem}" for path in (ROOT / "model_runtime").glob("*records.py")}
 #: What a picture may know of the runtime: plain data, no torch.
 DATA = {"model_runtime.errors", "model_runtime.moment", "model_runtime.interventions"} | RECORDS

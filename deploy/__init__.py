@@ -1,0 +1,1 @@
+"""Puts Tokenscope onto other machines."""
