@@ -27,7 +27,7 @@ log = logging.getLogger("tokenscope")
 THREADS = 40  # for all but waiting; gradio's own number
 
 
-def serve(
+def serve(  # noqa: PLR0913 - each is a setting of its own
     models: Models,
     host: str,
     port: int | None,
@@ -36,6 +36,7 @@ def serve(
     queue: int = 20,
     root_path: str = "",
     login: Sequence[tuple[str, str]] = (),
+    mcp: bool = False,
     wait: bool = True,
 ) -> gr.Blocks:
     """Builds the page and serves it.
@@ -48,6 +49,7 @@ def serve(
         queue: How many visitors may wait for one model.
         root_path: The path at which a proxy serves the page.
         login: (name, password) of those who may come in, none for everybody.
+        mcp: Whether MCP clients may use the endpoints as tools.
         wait: Whether to return only when the server ends.
     """
     page = build_page(models, limits)
@@ -57,6 +59,7 @@ def serve(
         server_port=port,
         root_path=root_path or None,
         auth=list(login) or None,
+        mcp_server=mcp,
         prevent_thread_lock=not wait,
         max_threads=queue + THREADS,  # each visitor that waits for a turn takes one
         head=assets.head(),
@@ -133,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             queue=settings.queue,
             root_path=settings.root_path,
             login=settings.login,
+            mcp=settings.mcp,
         )
     except (SettingError, TokenscopeError, OSError) as error:  # the last: no port is free, or no such address
         sys.stderr.write(f"Tokenscope cannot start: {error}\n")

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,6 +106,13 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
+def _mcp(text: str) -> bool:
+    """Yes only where the package that speaks MCP is installed; it is none of the requirements."""
+    if _yes(text) and find_spec("mcp") is None:
+        raise ValueError("this needs a further package: pip install 'gradio[mcp]'; or use no")
+    return _yes(text)
+
+
 def _logins(text: str) -> tuple[tuple[str, str], ...]:
     """Pairs of name and password, such as ada:secret,alan:other."""
     pairs = [tuple(pair.split(":", 1)) for pair in _names(text)]
@@ -139,6 +147,7 @@ class Settings:
         port: Port to serve on; 0 for the first free one from 7860 on.
         root_path: Path under which a proxy serves the page.
         login: (name, password) of those who may come in; none for everybody.
+        mcp: Whether MCP clients may use the endpoints as tools.
         log_level: The least important message that is logged.
     """
 
@@ -182,6 +191,7 @@ class Settings:
     login: tuple[tuple[str, str], ...] = _setting(
         "name:password of those who may come in, with commas; empty: everybody", _logins, ""
     )
+    mcp: bool = _setting("whether MCP clients may connect, which needs gradio[mcp]: yes or no", _mcp, "no")
     log_level: str = _setting(
         "the least important messages that are logged: debug, info, warning or error", _one_of(*LEVELS), "warning"
     )

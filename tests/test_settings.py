@@ -83,6 +83,17 @@ def test_what_cannot_be_used_is_named(name: str, text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
+@pytest.mark.parametrize("found", [None, object()])
+def test_mcp_needs_its_package(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
+    monkeypatch.setattr("settings.find_spec", lambda name: found)
+    assert not read([], {}).mcp
+    if found:
+        assert read(["--mcp", "yes"], {}).mcp
+        return
+    with pytest.raises(SettingError, match=r"^TOKENSCOPE_MCP is 'yes'; .* pip install 'gradio\[mcp\]'"):
+        read([], {"TOKENSCOPE_MCP": "yes"})
+
+
 def test_a_password_is_not_repeated() -> None:
     with pytest.raises(SettingError) as caught:
         read([], {"TOKENSCOPE_LOGIN": "s3cret"})
@@ -131,6 +142,7 @@ def test_each_setting_reaches_what_it_is_about(monkeypatch: pytest.MonkeyPatch, 
     assert (given["server_name"], given["server_port"], given["root_path"]) == ("127.0.0.1", 7123, "/scope")
     assert given["auth"] == [("ada", "pw")]
     assert given["page"]._queue.max_size == 3
+    assert given["mcp_server"] is False
     assert limits.run_seconds == 7
     assert [offer.name for offer in kept.offers] == ["builtin-gpt2", "builtin", "org/own"]
     assert (kept.default, kept.any_name, kept.folders) == ("builtin-gpt2", False, (tmp_path.resolve(),))

@@ -16,6 +16,7 @@ from viz.components.regions import MessageLine, Place, Session, TabBar
 from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
 from viz.panels.answers import Answer, Desk
+from viz.panels.api import endpoints
 from viz.panels.arriving import readable
 from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import Models
@@ -50,6 +51,7 @@ def build_page(models: Models, limits: Limits = NO_LIMITS) -> gr.Blocks:
         _wire(page, desk, controls, outputs)
         _wire_loading(opening, outputs)
         _wire_visits(page, desk.visits, opening)
+        endpoints.build(page, models, limits)
     return page
 
 

@@ -1,0 +1,39 @@
+"""All endpoints, and how they get onto the page.
+
+Their docstrings are what a program is told about them, by the API page and by MCP: there an argument has one line.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import api
+from gradio.utils import get_function_description
+
+from viz.panels.api.asking import told
+from viz.panels.api.questions import QuestionEndpoints
+from viz.panels.api.texts import TextEndpoints
+from viz.panels.limits import Limits
+from viz.panels.models import Models
+
+
+def endpoints(models: Models, limits: Limits) -> tuple[Callable[..., Any], ...]:
+    """Returns every endpoint; each goes by the name of its function."""
+    texts, questions = TextEndpoints(models, limits), QuestionEndpoints(models)
+    finding = (texts.offers, texts.card)
+    writing = (texts.begin, texts.step, texts.append, texts.back, texts.without, texts.restored)
+    reading = (questions.tokens, questions.distribution, questions.attention, questions.heads, questions.lens)
+    return (*finding, *writing, *reading, questions.contributions, questions.hidden)
+
+
+def build(page: gr.Blocks, models: Models, limits: Limits) -> None:
+    """Adds the endpoints to the page that is being built."""
+    for endpoint in endpoints(models, limits):
+        # Models take one question at a time; the queue bounds how many wait, and leaves threads to the page itself.
+        added = api(told(endpoint), api_name=endpoint.__name__, concurrency_limit=16, concurrency_id="api")
+        lines = get_function_description(endpoint)[1]
+        for widget, (name, line) in zip(page.fns[added["id"]].inputs, lines.items(), strict=True):
+            assert isinstance(widget, Component)
+            widget.label = name
+            widget.api_info()["additional_description"] = line  # which Gradio tells MCP clients only by itself
