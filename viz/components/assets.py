@@ -32,6 +32,7 @@ _SHARED_SCRIPTS: Final = (
     "time_lines.js",
     "block_drawing.js",
     "figure.js",
+    "figure_files.js",
     "keys.js",
 )
 _STYLES: Final = (
@@ -43,6 +44,7 @@ _STYLES: Final = (
     "token_strip.css",
     "next_token.css",
     "figure.css",
+    "figure_files.css",
     "token_grid.css",
     "lens.css",
     "heads.css",
