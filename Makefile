@@ -47,10 +47,11 @@ fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, heads and painting against what is there without us
+bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, heads and painting against what is there without us, and many visitors
 	$(BIN)/python -m bench.stepping
 	$(BIN)/python -m bench.heads
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.load
 	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m bench.painting
 
 train: $(VENV)/.ready-dev ## train the built-in model again (80 to 120 minutes on 2 cores)
