@@ -171,6 +171,24 @@ class TestRuns:
         assert picker["value"]["any"] is False
         assert picker["value"]["shown"] == "builtin"
 
+    def test_a_token_is_stepped_through_the_public_api(self, address: str) -> None:
+        from gradio_client import Client
+
+        client = Client(address, verbose=False, analytics_enabled=False, httpx_kwargs={"timeout": START})
+        begun = client.predict("The capital of Japan is", api_name="/begin")
+        stepped = client.predict(begun, api_name="/step")
+        table = client.predict(stepped, api_name="/tokens")
+        assert stepped != begun
+        assert "".join(table["text"]["values"]).endswith("The capital of Japan is Tokyo")
+
+    def test_a_space_opens_no_path(self, address: str) -> None:
+        from gradio_client import Client
+        from gradio_client.exceptions import AppError
+
+        client = Client(address, verbose=False, analytics_enabled=False, httpx_kwargs={"timeout": START})
+        with pytest.raises(AppError, match="not among the models"):
+            client.predict("Hello", "/etc", api_name="/begin")
+
 
 class TestContainer:
     LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
