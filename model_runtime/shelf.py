@@ -7,7 +7,7 @@ from collections.abc import Callable
 from model_runtime.moment import Intervention
 from model_runtime.recording import Recording
 
-MOST = 32  # recordings, so that looking through them stays quick however small they are
+MOST = 128  # recordings: looking through them stays quick, and some hundred visitors find their own again
 Key = tuple[tuple[int, ...], tuple[Intervention, ...]]  # ids, interventions
 
 
