@@ -117,8 +117,8 @@ class Models:
         place = Path(source.where, source.part).resolve()
         if not any(place.is_relative_to(folder) for folder in self.folders):
             raise ModelNotFound(
-                f"{shorten(repr(source.title), MOST_QUOTED)} is not below a folder that this page may open models from. "
-                "Choose a model of the list, or a Hugging Face id."
+                f"{shorten(repr(source.title), MOST_QUOTED)} is not below a folder that this page may open models "
+                "from. Choose a model of the list, or a Hugging Face id."
             )
 
     def of(self, moment: Moment, precision: str = AUTO) -> "Model":
