@@ -86,7 +86,7 @@ def write_report(
         "<h1>A view of Tokenscope</h1>",
         _facts(facts),
         "<h2>The text</h2>",
-        "<p>The line below a token is the darker the less it was expected; the prompt is grey.</p>",
+        "<p>The line below a token is the stronger the less it was expected; the prompt is grey.</p>",
         _strip(tokens, labels, distribution.position),
         f"<h2>What may follow token {distribution.position}</h2>",
         _next(distribution),
