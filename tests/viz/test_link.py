@@ -149,15 +149,11 @@ junk = st.recursive(
 @settings(deadline=None)
 @given(st.sampled_from(sorted(VIEW.to_json())), junk)
 def test_a_field_of_another_kind_is_refused_or_is_the_view(name: str, value: Any) -> None:
-    refused = ""
     try:
         view = from_text(pack(shared_as(**{name: value}))).view
-    except TokenscopeError as error:
-        refused = str(error)
-    if refused:
-        assert refused.endswith(".")
-    else:
-        assert json.loads(json.dumps(view.to_json()[name])) == value
+    except TokenscopeError:
+        return
+    assert json.loads(json.dumps(view.to_json()[name])) == value
 
 
 @given(junk | st.text() | st.binary())

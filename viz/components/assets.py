@@ -13,6 +13,8 @@ PLOTLY: Final = Path(plotly.__file__).resolve().parent / "package_data" / "plotl
 
 _SHARED_SCRIPTS: Final = (
     "tokenscope.js",
+    "past.js",
+    "reconnect.js",
     "elements.js",
     "downloads.js",
     "long_run.js",

@@ -9,10 +9,12 @@ const wrong = element.querySelector('.ts-not-loaded');
 let tried = ''; // the name that was asked for last
 let ticket = null; // of the load that this page waits for
 let last = 0;
+let next = null; // the action that follows when it is there
 
-/** Loads a model and then shows it; a load that is under way on this page ends. */
-tokenscope.loadModel = ({ name, precision }) => {
+/** Loads a model and then shows it, or does what comes `then`: [action, detail]. A load that is under way on this page ends. */
+tokenscope.loadModel = ({ name, precision, then = null }) => {
   last += 1;
+  next = then;
   ticket = last;
   tried = name;
   wrong.hidden = true;
@@ -66,7 +68,8 @@ watch('value', () => {
   }
   hide();
   if (value.state === 'ready') {
-    tokenscope.act('show', { name: value.name, precision: value.precision }, { patient: true });
+    const [action, detail] = next ?? ['show', { name: value.name, precision: value.precision }];
+    tokenscope.act(action, detail, { patient: true });
   }
 });
 

@@ -1,18 +1,24 @@
-// The message line: notices, progress and errors as plain text, and a mark at the control that an error is about.
+// The message line: notices, progress and errors as plain text, a mark at the control that an error is about, and sometimes
+// a button for what may be done about it.
 const line = element.querySelector('.ts-message');
 const text = element.querySelector('.ts-message-text');
 const bar = element.querySelector('.ts-meter');
+const button = element.querySelector('.ts-message-button');
 let marked = null;
 let drawn = 0; // when the server last said something
+let opened = false; // whether the first answer has come
 let working = false; // whether the line tells of an answer that takes its time
 let before = null; // how many visitors have their turn before this page, while it waits for one
 
-function show({ kind, text: words, at, fraction }) {
+function show({ kind, text: words, at, fraction, button: offer = null }) {
   line.className = `ts-message ts-${kind}`;
   text.textContent = words;
   bar.hidden = kind !== 'progress';
   if (fraction === null || fraction === undefined) bar.removeAttribute('value');
   else bar.value = fraction;
+  button.hidden = !offer;
+  button.textContent = offer?.title ?? '';
+  button.onclick = offer?.press ?? null;
   marked?.removeAttribute('data-error');
   marked = kind === 'error' && at ? document.getElementById(at) : null;
   marked?.setAttribute('data-error', words);
@@ -22,12 +28,16 @@ function show({ kind, text: words, at, fraction }) {
 function draw() {
   working = false;
   drawn = performance.now();
-  if (props.value) show(props.value);
+  if (!props.value) return;
+  show(props.value);
+  if (!opened) window.tokenscope.cameBack();
+  opened = true;
 }
 
 // An answer that takes over a second says so: with the page's place among those that wait for the model, or else, unless
 // the server tells of its progress itself, with the seconds.
 setInterval(() => {
+  if (document.body.classList.contains('ts-lost')) return; // reconnect.js has said what there is to say
   const waited = window.tokenscope.busyFor();
   const slow = waited > 1000 && performance.now() - drawn > 1000;
   if (!slow) before = null;
@@ -47,6 +57,7 @@ function inWords(visitors) {
 window.addEventListener('tokenscope-place', ({ detail }) => { before = detail.before; });
 
 window.tokenscope.failures.push((words) => show({ kind: 'error', text: words, at: '', fraction: null }));
+window.addEventListener('tokenscope-tell', ({ detail }) => show({ at: '', fraction: null, ...detail }));
 window.addEventListener('tokenscope-stopped', () => show({ kind: 'notice', text: 'Stopped.', at: '', fraction: null }));
 watch('value', draw);
 draw();

@@ -1,8 +1,11 @@
 // The session: holds the view, sends actions with it one by one, and learns from each answer that the next may go.
 const { tokenscope } = window;
+let last = { name: 'open', detail: {} }; // the action that is answered
+let answers = 0; // to it, so far
 
 tokenscope.connect({
   send(action) {
+    [last, answers] = [action, 0];
     const detail = { name: action.name, detail: action.detail, view: props.value?.view ?? null };
     if (action.name === 'play') trigger('play', detail);
     else if (action.name === 'scan') trigger('scan', detail);
@@ -10,6 +13,10 @@ tokenscope.connect({
   },
   view() {
     return props.value?.view ?? null;
+  },
+  /** What is being answered, and how often it has been answered already. */
+  underWay() {
+    return { ...last, answers };
   },
   stop() {
     trigger('stop', {});
@@ -20,9 +27,12 @@ watch('value', () => {
   const value = props.value;
   if (!value) return;
   if (value.view) {
-    tokenscope.save(value.view);
+    const { more, filled } = value;
+    tokenscope.keep(value.view, { name: last.name, goesOn: answers > 0 || last.held, more, filled });
     tokenscope.viewed(value.view);
   }
+  answers += 1;
   document.body.dataset.turn = value.turn;
   tokenscope.answered(value.more);
+  if (value.arriving) tokenscope.arrive(value.arriving);
 });

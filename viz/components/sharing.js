@@ -9,6 +9,9 @@ let current = null; // the text of the view that the popover shows
 let asked = 0; // counts the questions for a link, of which only the last one's answer is drawn
 
 // --- what is sent ---------------------------------------------------------------------------------------------------------
+/** Shows a view that came from elsewhere, once its model is there. */
+tokenscope.arrive = ({ name, precision, detail }) => tokenscope.loadModel({ name, precision, then: ['revisit', detail] });
+
 const page = () => ({
   view: tokenscope.view(),
   prompt: document.querySelector('#prompt textarea')?.value ?? '',
@@ -84,6 +87,17 @@ async function download(entry, row) {
   row.disabled = false;
 }
 
+/** Opens the view of a file, as it was chosen or dropped. */
+async function load(file) {
+  tell(`Opening ${file.name}`);
+  const large = file.size > props.value.most_file;
+  const answer = large ? null : await ask('unpack', { text: await file.text() });
+  if (large) tell(`${file.name} is too large for a saved view.`, true);
+  if (!answer) return open({ keep: true }); // what is wrong stands there
+  close();
+  return tokenscope.arrive(answer);
+}
+
 async function fetched(name) {
   const answer = await ask('download', { name, view: tokenscope.view() });
   return answer && { name: answer.name, blob: new Blob([tokenscope.bytesOf(answer.content)], { type: answer.media }) };
@@ -101,10 +115,10 @@ function drawDownloads() {
 }
 
 // --- opening and closing --------------------------------------------------------------------------------------------------
-function open() {
+function open({ keep = false } = {}) {
   panel.hidden = false;
   button.setAttribute('aria-expanded', 'true');
-  tell('');
+  if (!keep) tell('');
   field.value = why.textContent = '';
   drawDownloads();
   draw();
@@ -123,6 +137,20 @@ find('save').addEventListener('click', () => {
   tell(`Saved as ${current.name}.`);
 });
 find('load').addEventListener('click', () => chosen.click());
+chosen.addEventListener('change', () => {
+  if (chosen.files[0]) load(chosen.files[0]);
+  chosen.value = ''; // so that the same file can be chosen again
+});
+// A file that is dropped anywhere on the page; other things that are dragged are none of ours.
+const dragged = (event) => event.dataTransfer?.types.includes('Files');
+document.addEventListener('dragover', (event) => {
+  if (dragged(event)) event.preventDefault();
+});
+document.addEventListener('drop', (event) => {
+  if (!dragged(event)) return;
+  event.preventDefault();
+  load(event.dataTransfer.files[0]);
+});
 element.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape' || panel.hidden) return;
   event.preventDefault();

@@ -4,10 +4,11 @@ from viz.components.base import Drawn
 
 
 class Sharing(Drawn):
-    """A button with a popover. Value: {"downloads": (name, title, what) of each, "most": characters of a link}.
+    """A button with a popover.
 
-    Server functions: `link`, with {"view", "prompt", "mode"}, and `download`, with {"name", "view"}; each answers with
-    {"error"} where it cannot.
+    Value: {"downloads": (name, title, what) of each, "most" and "most_file": characters of a link and of a file}.
+    Server functions: `link`, with {"view", "prompt", "mode"}; `download`, with {"name", "view"}; `unpack`, with the
+    {"text"} of a file. Each answers with {"error"} where it cannot.
     """
 
     files = "sharing"

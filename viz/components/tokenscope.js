@@ -10,11 +10,13 @@ window.tokenscope = (() => {
   const ABSOLUTE = new Set([
     'cursor', 'head', 'shade', 'window', 'tab', 'branch', 'decode', 'open_head', 'hide', 'colour', 'words', 'target',
     'against', 'reading', 'lens_colour', 'middle', 'layer', 'open_tab', 'changed', 'direction', 'strengthen', 'playground',
+    'revisit',
   ]);
   const waiting = [];
-  let session = null; // { send(action), stop(), view() }, given by the session component
+  let session = null; // { send(action), stop(), view(), underWay() }, given by the session component
   let busy = true; // opening the page is the first action
   let began = performance.now(); // when the action that is waited for was sent
+  let heard = 0; // when an answer came last
   let playing = null; // what goes on by itself until it is stopped: 'play' or 'scan'
 
   // What is patient lets a play or a scan end by itself first.
@@ -24,7 +26,7 @@ window.tokenscope = (() => {
     if (playing && !patient) stop();
     const last = waiting.at(-1);
     if (last && last.name === name && ABSOLUTE.has(name)) last.detail = detail;
-    else if (waiting.length < MOST_WAITING) waiting.push({ name, detail });
+    else if (waiting.length < MOST_WAITING) waiting.push({ name, detail, held });
     pump();
   }
 
@@ -53,6 +55,7 @@ window.tokenscope = (() => {
   }
 
   function answered(more) {
+    heard = performance.now();
     if (more) return; // a play goes on, or a model is still loading
     setPlaying(null);
     busy = false;
@@ -64,6 +67,12 @@ window.tokenscope = (() => {
 
   /** Milliseconds since the action that is waited for was sent, 0 when none is. */
   const busyFor = () => (busy ? performance.now() - began : 0);
+
+  /** The action that is waited for, with how many `answers` it has had; null when there is none. */
+  const underWay = () => (busy ? session?.underWay() ?? null : null);
+
+  /** Milliseconds since anything was heard of the action that is waited for, 0 when none is. */
+  const silentFor = () => (busy ? performance.now() - Math.max(began, heard) : 0);
 
   // To gradio, what was stopped has failed: a play or a scan (then `name` says which) that goes on no more is no failure.
   function failed(name) {
@@ -164,26 +173,6 @@ window.tokenscope = (() => {
     }
   }
 
-  // --- the view that outlives a reload -------------------------------------------------------------------------------
-  const SAVED = 'tokenscope-view';
-
-  function save(view) {
-    const prompt = document.querySelector('#prompt textarea')?.value;
-    const mode = document.querySelector('#mode input:checked')?.value;
-    try {
-      sessionStorage.setItem(SAVED, JSON.stringify({ view, prompt, mode }));
-    } catch { /* a full or forbidden storage costs the reload only */ }
-  }
-
-  // What opening the page sends: the session, the prompt and the mode, as they were before a reload if there was one.
-  function opening(session, prompt, mode) {
-    try {
-      const before = JSON.parse(sessionStorage.getItem(SAVED));
-      if (before?.view) return [before, before.prompt ?? prompt, before.mode ?? mode];
-    } catch { /* as above */ }
-    return [session, prompt, mode];
-  }
-
   // --- tooltip -------------------------------------------------------------------------------------------------------
   let tip = null;
 
@@ -213,8 +202,8 @@ window.tokenscope = (() => {
 
   return {
     act, stop, answered, failed, failures, connect, isPlaying: () => Boolean(playing), onView, view, viewed,
-    busyFor, pending, decode, percent, whole,
+    busyFor, silentFor, underWay, pending, decode, percent, whole,
     colours, theme, mix, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
-    save, opening, showTip, hideTip,
+    showTip, hideTip,
   };
 })();

@@ -24,6 +24,7 @@ function remember() {
 }
 
 function isReload() {
+  if (tokenscope.byLink) return true; // a link has its own tab
   try {
     return sessionStorage.getItem(KEPT) === String(asked());
   } catch {
@@ -99,6 +100,14 @@ window.addEventListener('tokenscope-filled', () => {
   if (!trying) return;
   tokenscope.act('start');
   arrive();
+});
+// The browser's Back and Forward: the stop that was open then.
+window.addEventListener('popstate', ({ state }) => {
+  if (!state?.tokenscope) return;
+  const before = Number(state.tokenscope.stop) - 1;
+  stop = stops()[before] ? before : null;
+  remember();
+  draw();
 });
 window.addEventListener('tokenscope-walk', ({ detail }) => { if (stop !== null) go(stop + detail); });
 at('.ts-walk-open').addEventListener('click', () => {

@@ -11,12 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime.errors import (
-    BadDecoding,
     BadMoment,
-    ContextFull,
-    EmptyPrompt,
     InputError,
-    NoChatTemplate,
     TokenscopeError,
 )
 from viz.labels import shorten
@@ -28,8 +24,10 @@ from viz.panels.layer_actions import LAYER_ACTIONS
 from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import AUTO, Models
 from viz.panels.pin_actions import PIN_ACTIONS
+from viz.panels.places import place_of
 from viz.panels.prompt_parts import PART_ACTIONS, filled
 from viz.panels.scene import scene_of
+from viz.panels.shared_views import read, revisited
 from viz.panels.steer_actions import STEER_ACTIONS
 from viz.panels.tabs import ALL, TAB_OF, Draw
 from viz.panels.view import MOST_QUOTED, View, one_of, whole
@@ -71,19 +69,6 @@ _ACTIONS: Final = {
     **CHOOSING_ACTIONS,
     **PART_ACTIONS,
 }
-# Which control an error is about, by its element id.
-_PLACES: Final[dict[str, str]] = {
-    "start": "prompt",
-    "append": "append",
-    "decode": "decoding",
-    "show": "model-picker",
-    "follow": "lens-follow",
-    "patching": "patching-run",
-    "steer": "steer-form",
-    "playground": "choosing-form",
-    "beams": "beams-run",
-    "entry": "embeddings-search",
-}
 # Seconds a played token stays at least: faster than this the eye cannot follow.
 PACE: Final = 0.05
 
@@ -103,7 +88,9 @@ class Desk:
         self.visits = Visits()
 
     def open(self, saved: object, request: Request) -> Answer:
-        """Opens the page: with the view it had before a reload if that still works, else with the first example."""
+        """Opens the page: by a link, with the view it had before a reload, or else with the first example."""
+        if isinstance(saved, dict) and saved.get("link"):
+            return self._linked(saved["link"], request)
         if isinstance(saved, dict) and saved.get("view"):
             try:
                 view = View.from_json(saved["view"])
@@ -113,6 +100,21 @@ class Desk:
                 again = f"What this page showed before cannot be shown again: {error}"
                 return self._first(request, again)
         return self._first(request, "")
+
+    def _linked(self, text: object, request: Request) -> Answer:
+        """Opens the page by a link. A model that may have to be loaded is left to the page, which shows how far."""
+        try:
+            shared, arriving = read(self.models, text)
+            if arriving is None:
+                drawn = self._drawn(self._model(shared.view), Outcome(shared.view, _SHARED))
+                return _filled(drawn, shared.prompt, "chat" if shared.chat else "raw")
+            answer = self._first(request, "The shared view needs another model, which is loaded now.")
+            answer["session"]["arriving"] = arriving
+            return answer
+        except TokenscopeError as error:
+            words = f"The link cannot be opened: {error} The page shows its usual beginning instead."
+            message = {"kind": "error", "text": words, "at": "", "fraction": None}
+            return {**self._first(request, ""), "message": message}
 
     def _first(self, request: Request, notice: str) -> Answer:
         try:
@@ -128,8 +130,8 @@ class Desk:
             view = _view_for(name, sent_view)
             if name == "build" and view:
                 return self._built(view, request)
-            if name == "show":
-                return self._shown(view, request)
+            if name in ("show", "revisit"):
+                return (self._shown if name == "show" else self._revisited)(view, request)
             if name not in _ACTIONS:
                 raise BadMoment(
                     f"The page asked for {shorten(repr(name), MOST_QUOTED)}, which does not exist. Reload the page."
@@ -140,7 +142,7 @@ class Desk:
             with self.visits.turn(model):
                 outcome = _ACTIONS[name](model, view, request)
                 answer = self._drawn(model, outcome, before=view)
-            return {**answer, **filled(outcome.view, request)} if name == "compose" else answer
+            return _filled(answer, **filled(outcome.view, request)) if name == "compose" else answer
         except TokenscopeError as error:
             return self.refuse(error, name, sent_view)
 
@@ -149,6 +151,14 @@ class Desk:
         model = self._model(view)
         with self.visits.turn(model):
             return {**self._drawn(model, Outcome(view)), "bertviz": bertviz.make(model, view, request.detail)}
+
+    def _revisited(self, before: View | None, request: Request) -> Answer:
+        """Shows a view that comes from elsewhere, whatever the page shows now."""
+        view, typed = revisited(request.detail)
+        outcome, model = Outcome(view, _SHARED if request.detail.get("shared") else ""), self._model(view)
+        with self.visits.turn(model):
+            answer = self._drawn(model, outcome, before=before)
+        return _filled(answer, **typed) if typed else answer
 
     def play(self, sent_view: object, steps: object) -> Iterator[Answer]:
         """Answers with one token after the other until the text ends or `steps` are taken."""
@@ -259,12 +269,7 @@ class Desk:
 
     def refuse(self, error: TokenscopeError, name: str, sent_view: object) -> Answer:
         """Says why an action was not done, at the control it came from where there is one; the view stays."""
-        place = _PLACES.get(name, "")
-        if name == "start" and not isinstance(error, EmptyPrompt | ContextFull | NoChatTemplate):
-            place = ""
-        if isinstance(error, BadDecoding) and not place:
-            place = "decoding"
-        message = {"kind": "error", "text": str(error), "at": place, "fraction": None}
+        message = {"kind": "error", "text": str(error), "at": place_of(error, name), "fraction": None}
         return {"session": self._session(sent_view, more=False), "message": message}
 
     def _session(self, view: object, *, more: bool) -> dict[str, Any]:
@@ -277,8 +282,17 @@ _WELCOME: Final = (
 )
 
 
+_SHARED: Final = "This is the shared view."
+
+
+def _filled(answer: Answer, prompt: str, mode: str) -> Answer:
+    """The answer with what is to stand in the prompt box; the page's history remembers it, too."""
+    answer["session"]["filled"] = {"prompt": prompt, "mode": mode}
+    return {**answer, "prompt": prompt, "mode": mode}
+
+
 def _view_for(name: str, sent_view: object) -> View | None:
-    """The view an action works on. Start, and showing another model, work without one."""
-    if name in ("start", "show") and sent_view is None:
+    """The view an action works on. Start, and showing another model or view, work without one."""
+    if name in ("start", "show", "revisit") and sent_view is None:
         return None
     return View.from_json(sent_view)

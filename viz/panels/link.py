@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from model_runtime import BadMoment, Moment
+from viz.panels.arriving import readable
 from viz.panels.view import View
 
 VERSION: Final = 1
@@ -92,4 +93,5 @@ def _unpack(text: object) -> dict[str, Any]:
         raise BadMoment(broken) from error
     if not isinstance(content, dict):
         raise BadMoment(broken)
-    return content
+    restored: dict[str, Any] = readable(content)
+    return restored

@@ -123,5 +123,8 @@ class Models:
 
     def of(self, moment: Moment, precision: str = AUTO) -> "Model":
         """Returns the model that a moment was made with, in the precision that the page shows it in."""
-        name = f"{moment.model}@{moment.revision}" if moment.revision else moment.model
-        return self.get(name, precision=precision)
+        return self.get(self.name_of(moment), precision=precision)
+
+    def name_of(self, moment: Moment) -> str:
+        """The name by which a moment's model is opened."""
+        return f"{moment.model}@{moment.revision}" if moment.revision else moment.model

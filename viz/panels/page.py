@@ -93,7 +93,9 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
             return listed(desk.act(name, view, _request(detail, words, mode)))
 
     def played(steps: object, event: gr.EventData, page: gr.Request) -> Iterator[list[Any]]:
-        yield from map(listed, desk.visits.run(str(page.session_hash), desk.play(_sent(event)[2], steps)))
+        _, detail, view = _sent(event)
+        playing = desk.play(view, detail.get("steps", steps))
+        yield from map(listed, desk.visits.run(str(page.session_hash), playing))
 
     def scanned(event: gr.EventData, page: gr.Request) -> Iterator[list[Any]]:
         _, detail, view = _sent(event)

@@ -6,8 +6,9 @@ from typing import Any, Final
 from model_runtime.errors import InputError, TokenscopeError
 from viz.components.sharing import Sharing
 from viz.panels.exports import EXPORTS
-from viz.panels.link import MOST_LINK, MOST_PROMPT, Shared, to_text
+from viz.panels.link import MOST_LINK, MOST_PROMPT, MOST_TEXT, Shared, from_text, to_text
 from viz.panels.models import Models
+from viz.panels.shared_views import arriving
 from viz.panels.view import View, one_of, short_text
 
 # What can be downloaded, in the order of the popover.
@@ -25,8 +26,16 @@ def build(models: Models) -> Sharing:
         """What a press on a download asks."""
         return _answered(_download, models, asked)
 
-    known = {"downloads": [[one.name, one.title, one.what] for one in DOWNLOADS], "most": MOST_LINK}
-    return Sharing(known, elem_id="sharing", elem_classes="ts-fit", server_functions=[link, download])
+    def unpack(asked: object) -> dict[str, Any]:
+        """What a file that was chosen or dropped asks."""
+        return _answered(_unpacked, models, asked)
+
+    known = {
+        "downloads": [[one.name, one.title, one.what] for one in DOWNLOADS],
+        "most": MOST_LINK,
+        "most_file": MOST_TEXT,
+    }
+    return Sharing(known, elem_id="sharing", elem_classes="ts-fit", server_functions=[link, download, unpack])
 
 
 def _answered(answer: Any, models: Models, asked: object) -> dict[str, Any]:
@@ -50,6 +59,11 @@ def _link(models: Models, asked: dict[str, Any]) -> dict[str, Any]:
         shared = Shared(view)
     stem = "".join(letter if letter.isalnum() else "-" for letter in moment.model.replace("\\", "/").split("/")[-1])
     return {"text": to_text(shared), "name": f"{stem[:40]}-{len(moment.ids)}-tokens.tokenscope"}
+
+
+def _unpacked(models: Models, asked: dict[str, Any]) -> dict[str, Any]:
+    """What the page needs to show the view of a file."""
+    return arriving(models, from_text(asked.get("text")))
 
 
 def _began_with(models: Models, shared: Shared) -> bool:
