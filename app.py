@@ -11,6 +11,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from model_runtime import CATALOGUE, Library, Offer
 from model_runtime.errors import TokenscopeError
@@ -20,6 +21,7 @@ from viz.components.theme import theme
 from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import Models
 from viz.panels.page import build_page
+from viz.panels.shielding import LARGEST_UPLOAD, Shield
 
 # Whose messages the log level is about.
 LOGGED = ("tokenscope", "gradio", "httpx", "huggingface_hub", "transformers")
@@ -53,7 +55,7 @@ def serve(  # noqa: PLR0913 - each is a setting of its own
         wait: Whether to return only when the server ends.
     """
     page = build_page(models, limits)
-    page.queue(max_size=queue)
+    page.queue(max_size=queue, api_open=False)
     page.launch(
         server_name=host,
         server_port=port,
@@ -70,6 +72,8 @@ def serve(  # noqa: PLR0913 - each is a setting of its own
         quiet=not wait,
         # Else gradio gives up where the first page takes 3 seconds, as on a busy machine; its server answers by then.
         _frontend=False,
+        app_kwargs={"middleware": [Middleware(Shield)]},
+        max_file_size=LARGEST_UPLOAD,
     )
     return page
 

@@ -24,6 +24,8 @@ _FIT: Final = (
     "for (const svg of document.querySelectorAll('#vis svg'))"
     "svg.setAttribute('viewBox', `0 0 ${svg.getAttribute('width')} ${svg.getAttribute('height')}`);"
 )
+# The frame's own policy, whatever the page around it has: what is in the document runs, and nothing is asked for.
+_POLICY: Final = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
 _STYLE: Final = "body{margin:8px;font:13px system-ui,sans-serif;background:#fff;color:#000}"
 _FITTED: Final = "svg{max-width:100%;min-width:640px;height:auto}"
 # Bytes that a visible and a masked weight take as JSON, comma and brackets included.
@@ -80,7 +82,8 @@ def bertviz_document(
     if kind == "model view":
         runs, style = [*runs, _FIT], _STYLE + _FITTED
     return (
-        '<!doctype html><meta charset="utf-8"><title>bertviz</title>'
+        '<!doctype html><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>bertviz</title>'
         f"<style>{style}</style>"
         f'<div id="bertviz">{choice}<div id="vis"></div></div>'
         + "".join(f"<script>{script}</script>" for script in runs)
