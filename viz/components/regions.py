@@ -14,7 +14,11 @@ class Session(Drawn):
 
 
 class MessageLine(Drawn):
-    """One line of plain text. Value: {"kind": notice, error or progress, "text", "at": element id, "fraction"}."""
+    """One line of plain text.
+
+    Value: {"kind": notice, error or progress, "text", "at": element id, "fraction"}; of an answer also "missing": why
+    elements have nothing to show, by id, and "more": whether further answers follow by themselves.
+    """
 
     files = "message"
 

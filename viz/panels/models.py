@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from model_runtime import CATALOGUE, Moment, Offer
-from model_runtime.errors import ModelNotFound, ModelUnsupported
+from model_runtime.errors import ModelNotFound, ModelTooLarge, ModelUnsupported
 from model_runtime.model_names import QUANTISED, WITH_ADAPTER, read_name
 
 if TYPE_CHECKING:
@@ -94,6 +94,13 @@ class Models:
             raise ModelUnsupported(f"This page shows its models in their usual precision only, not in {precision}.")
 
     def of(self, moment: Moment, precision: str = AUTO) -> "Model":
-        """Returns the model that a moment was made with, in the precision that the page shows it in."""
+        """Returns the model that a moment was made with, in the precision that the page shows it in.
+
+        Raises:
+            ModelError: It cannot be loaded, or may not be here; which text asks for it is said too.
+        """
         name = f"{moment.model}@{moment.revision}" if moment.revision else moment.model
-        return self.get(name, precision=precision)
+        try:
+            return self.get(name, precision=precision)
+        except (ModelNotFound, ModelUnsupported, ModelTooLarge) as error:
+            raise type(error)(f"This text was made with {name}, which cannot be opened here. {error}") from error
