@@ -106,6 +106,11 @@ class Recorder:
         for layer in layers:
             layer.register_forward_hook(self._left)
 
+    @property
+    def attends(self) -> bool:
+        """Whether any layer was seen to compute attention."""
+        return any(formula is not None for formula in self.formulas)
+
     def forget(self) -> None:
         """Forgets how the layers' weights follow, before they are read in another way."""
         self.formulas = [None] * len(self.formulas)
