@@ -42,8 +42,9 @@ fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, heads and painting against what is there without us
+bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, answers and painting against what is there without us
 	$(BIN)/python -m bench.stepping
+	$(BIN)/python -m bench.on_demand
 	$(BIN)/python -m bench.heads
 	$(BIN)/python -m bench.memory
 	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m bench.painting
