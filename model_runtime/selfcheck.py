@@ -20,6 +20,7 @@ from model_runtime.weights import visible_keys
 
 TOKENS = 16
 STEPS = 5
+TOGETHER = 3
 # The largest difference allowed, as a share of the quantity's largest value. 16-bit models round at every operation,
 # and the two sides of a comparison round differently (measured: up to 0.03 for attention, logits a little less).
 BOUNDS = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 8e-2}
@@ -104,12 +105,14 @@ def _error(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def _stepped(engine: Engine, ids: torch.Tensor) -> torch.Tensor:
-    """The logits of all positions, the last few taken one cached step at a time, another branch taken before them.
+    """The logits of all positions: some in one pass, some more at once, the last few one cached step at a time.
 
-    The branch finds the families that keep a running state in their modules, where the next text would go on from it.
+    Several tokens on a filled cache are what a long prompt in pieces brings. Another branch is taken before the steps:
+    it finds the families that keep a running state in their modules, where the next text would go on from it.
     """
     cache = new_cache(engine.anatomy.config)
-    logits = [engine.model(ids[:, :-STEPS], past_key_values=cache, use_cache=True).logits[0]]
+    whole, more = ids[:, : -STEPS - TOGETHER], ids[:, -STEPS - TOGETHER : -STEPS]
+    logits = [engine.model(part, past_key_values=cache, use_cache=True).logits[0] for part in (whole, more)]
     engine.model(ids[:, :1], past_key_values=branch(cache), use_cache=True)
     for part in ids[:, -STEPS:].split(1, dim=1):
         logits.append(engine.model(part, past_key_values=cache, use_cache=True).logits[0])
