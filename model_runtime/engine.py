@@ -14,6 +14,7 @@ from model_runtime.chunks import Chunk, appended
 from model_runtime.edits import UNCHANGED, Changes, Points, editing
 from model_runtime.keeping import Keeping, Kept, reduced
 from model_runtime.moment import Intervention
+from model_runtime.progress import tell
 from model_runtime.recorder import Recorder, Switches, Tape
 from model_runtime.recording import (
     NOTHING_BEFORE,
@@ -109,6 +110,8 @@ class Engine:
         tape: Tape
         rows = len(ids) if cache is None else self.unembedding.rows
         for begin in range(done, len(ids), rows):
+            if begin > done:
+                tell(f"Running the model: {begin:,} of {len(ids):,} tokens", begin - done, len(ids) - done)
             part = torch.tensor(ids[begin : begin + rows], device=self.model.device)
             with self.changed(changes, begin) as tape:
                 output = self.model(part[None], past_key_values=cache, use_cache=cache is not None)

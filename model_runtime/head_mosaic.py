@@ -10,6 +10,7 @@ from model_runtime.head_records import HeadMosaic
 from model_runtime.heads import ablated, key_value_heads, shape_of
 from model_runtime.layer_weights import Rows, all_rows, attending
 from model_runtime.moment import Moment
+from model_runtime.progress import tell
 from model_runtime.recording import Recording
 
 MOSAIC_BYTES = 360_000  # of all cells, which base64 makes 480 KB
@@ -59,6 +60,7 @@ def glance_of(engine: Engine, recording: Recording, hidden: tuple[int, ...], sca
         found.taken[..., :count] = whole.taken[..., :count]
     with engine.running():
         for layer in attending(engine, recording):
+            tell("Drawing all heads", layer, layers)
             fill(found, layer, all_rows(engine, recording, layer, done, block))
     others = [glance for glance in recording.glances if glance is not base]
     recording.glances = (found, *others)[:MOST_GLANCES]

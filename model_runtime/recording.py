@@ -1,7 +1,7 @@
 """What was kept of one text: enough to extend it, cut it back, branch it and answer every question about it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -186,6 +186,12 @@ class Recording:
                 others = [part for part in self.replayed if part.layer != layer]
                 self.replayed = (found, *others)[:MOST_REPLAYED]
         return found.part(begin, end)
+
+    def ready(self, layers: Sequence[int], begin: int, end: int) -> "Recording":
+        """The same with the parts of some layers at hand at positions begin to end - 1, for many small questions."""
+        if self.again is None or not layers:
+            return self
+        return replace(self, replayed=tuple(self._parts(layer, begin, end) for layer in layers))
 
     def starts(self, layer: int) -> torch.Tensor:
         """[token] the first key that each token sees in a layer, 0 where what it sees is no run."""

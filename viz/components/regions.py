@@ -7,7 +7,8 @@ class Session(Drawn):
     """Holds the view and sends every action with it. Invisible.
 
     Value: {"view": the view as JSON or None, "turn": new with each answer, "more": whether further answers follow by
-    themselves}. Events: `act`, `play`, `scan`, `stop`, with {"name", "detail", "view"} as data.
+    themselves}; of an answer that takes long also "follows", and first of all "ticket", to follow it with. Events:
+    `act`, `play`, `scan`, `follow`, `stop`, with {"name", "detail", "view"} as data.
     """
 
     files = "session"

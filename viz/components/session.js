@@ -23,6 +23,10 @@ watch('value', () => {
     tokenscope.save(value.view);
     tokenscope.viewed(value.view);
   }
-  document.body.dataset.turn = value.turn;
+  if (value.ticket) { // the answer takes long: it is followed, and can be stopped
+    tokenscope.following();
+    trigger('follow', { name: 'follow', detail: { ticket: value.ticket }, view: value.view });
+  }
+  if (!value.follows) document.body.dataset.turn = value.turn;
   tokenscope.answered(value.more);
 });

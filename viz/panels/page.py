@@ -9,10 +9,12 @@ from typing import Any
 
 import gradio as gr
 
+from model_runtime.errors import TokenscopeError
 from viz.components import assets
 from viz.components.regions import MessageLine, Session, TabBar
 from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
+from viz.panels.answering import Answering
 from viz.panels.answers import Answer, Desk
 from viz.panels.models import Models
 from viz.panels.opening import Opening
@@ -74,12 +76,22 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
         """Puts an answer in the order of the outputs."""
         return [answer.get(name, gr.skip()) for name in outputs]
 
+    answering = Answering()
+
     def opened(saved: object, words: str, mode: str) -> list[Any]:
-        return listed(desk.open(saved, _request({}, words, mode)))
+        view = saved.get("view") if isinstance(saved, dict) else None
+        return listed(answering.soon(lambda: desk.open(saved, _request({}, words, mode)), view))
 
     def acted(words: str, mode: str, event: gr.EventData) -> list[Any]:
         name, detail, view = _sent(event)
-        return listed(desk.act(name, view, _request(detail, words, mode)))
+        return listed(answering.soon(lambda: desk.act(name, view, _request(detail, words, mode)), view))
+
+    def followed(event: gr.EventData) -> Iterator[list[Any]]:
+        _, detail, view = _sent(event)
+        try:
+            yield from map(listed, answering.follow(detail.get("ticket")))
+        except TokenscopeError as error:
+            yield listed(desk.refuse(error, "", view))
 
     def played(steps: object, event: gr.EventData) -> Iterator[list[Any]]:
         yield from map(listed, desk.play(_sent(event)[2], steps))
@@ -94,8 +106,10 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     playing = session.play(played, controls.steps, drawn, **long)
     scanning = session.scan(scanned, None, drawn, **long)
-    session.stop(None, cancels=[playing, scanning])
-    for event, name in ((opening, ""), (acting, ""), (playing, "'play'"), (scanning, "'scan'")):
+    following = session.follow(followed, None, drawn, **{**long, "concurrency_limit": 32})
+    session.stop(None, cancels=[playing, scanning, following])
+    going_on = ((playing, "'play'"), (scanning, "'scan'"), (following, "'answer'"))
+    for event, name in ((opening, ""), (acting, ""), *going_on):
         event.failure(None, js=failed.format(name), queue=False, show_progress="hidden")
 
 
