@@ -41,6 +41,15 @@ def mosaic(
     )
 
 
+def weights_to_draw(engine: Engine, recording: Recording, hidden: Sequence[int], scale: str) -> int:
+    """How many weights a mosaic still has to compute: of all heads, from the queries that no glance has."""
+    layers, heads = shape_of(engine)
+    tokens = len(recording.ids)
+    block = block_of(tokens, layers * heads)
+    known = [glance.tokens for glance in recording.glances if glance.begins(tuple(hidden), scale, block)]
+    return layers * heads * (tokens - max(known, default=0)) * tokens
+
+
 def glance_of(engine: Engine, recording: Recording, hidden: tuple[int, ...], scale: str) -> Glance:
     """The glance of a whole text, grown from one that the recording keeps, and kept there in its stead."""
     layers, heads = grid = shape_of(engine)
