@@ -93,8 +93,8 @@ def draw_mosaic(scene: Scene) -> dict[str, Any]:
 
 def _too_many(heads: int, tokens: int, weights: int, device: str) -> str:
     return (
-        f"All {heads:,} heads over {tokens:,} tokens are {weights / 1e9:.1f} billion weights, minutes "
-        f"of work on this {device.partition(':')[0]}, so they are not drawn. Choose a head by its numbers: each opens at once."
+        f"All {heads:,} heads over {tokens:,} tokens are {weights / 1e9:.1f} billion weights, minutes of work on this "
+        f"{device.partition(':')[0]}, so they are not drawn. Choose a head by its numbers: each opens at once."
     )
 
 
