@@ -42,11 +42,12 @@ fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, answers and painting against what is there without us
+bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure steps, answers, bytes and painting against what there is without us
 	$(BIN)/python -m bench.stepping
 	$(BIN)/python -m bench.on_demand
 	$(BIN)/python -m bench.heads
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.peers
 	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m bench.painting
 
 train: $(VENV)/.ready-dev ## train the built-in model again (80 to 120 minutes on 2 cores)
