@@ -52,7 +52,7 @@ class _Work:
     def report(self) -> Answer:
         """What the page shows meanwhile; its view stays."""
         told = f"{self.text} \u00b7 {int(time.perf_counter() - self.began)} s"
-        message = {"kind": "progress", "text": told, "at": "", "fraction": self.fraction or None}
+        message = {"kind": "progress", "text": told, "at": "", "fraction": self.fraction or None, "more": True}
         session = {"view": self.view, "turn": secrets.token_hex(8), "more": True, "follows": True}
         return {"session": session, "message": message}
 
