@@ -9,8 +9,9 @@ from model_runtime.engine import Engine
 from model_runtime.lens_records import LensGrid, LensReading
 from model_runtime.lens_rows import LensKept, LensRows, joined
 from model_runtime.progress import tell
-from model_runtime.recording import Place, Recording, entropies, first_best, ranks
+from model_runtime.recording import Place, Recording
 from model_runtime.records import Integers
+from model_runtime.token_statistics import entropies, first_best, ranks
 from model_runtime.vocabulary import Vocabulary
 
 TOP = 10

@@ -24,6 +24,7 @@ class Questions:
     """The base of the groups of questions that `Model` is made of; `Model` gives the methods their bodies."""
 
     _engine: Engine
+    _readable_ids: int  # how many ids the model can read
     _vocabulary: Vocabulary
     _card: ModelCard
     _lock: AbstractContextManager[object]

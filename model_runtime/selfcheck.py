@@ -4,10 +4,12 @@ Every proof compares a reading with something it was not made from. A feature wh
 model with the reason shown; the rest works.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from model_runtime.attention import head_weights
@@ -19,6 +21,7 @@ from model_runtime.visibility import unpacked
 from model_runtime.weights import visible_keys
 
 TOKENS = 16
+CAPTURING = "_output_capturing_hooks_installed"  # by which transformers knows that it hung its hooks in
 STEPS = 5
 TOGETHER = 3
 # The largest difference allowed, as a share of the quantity's largest value. 16-bit models round at every operation,
@@ -53,9 +56,21 @@ def stock_run(model: PreTrainedModel, vocabulary: int) -> Stock:
     padding = getattr(model.config.get_text_config(decoder=True), "pad_token_id", None)
     if padding is not None:  # some families give padding no position, so that steps over it are counted otherwise
         ids[ids == padding] = (padding + 1) % vocabulary
-    with torch.inference_mode():
+    with torch.inference_mode(), _hooks_as_before(model):
         output = model(ids, use_cache=False, output_hidden_states=True)
     return Stock(ids, output.logits[0].float(), tuple(stream[0].float() for stream in output.hidden_states))
+
+
+@contextmanager
+def _hooks_as_before(model: nn.Module) -> Iterator[None]:
+    """Takes out what transformers hangs into a model that is asked for hidden states, which would slow every step."""
+    before = {module: (set(module._forward_hooks), CAPTURING in vars(module)) for module in model.modules()}
+    yield
+    for module, (hooks, capturing) in before.items():
+        for added in module._forward_hooks.keys() - hooks:
+            del module._forward_hooks[added]
+        if not capturing:
+            vars(module).pop(CAPTURING, None)
 
 
 def prove(engine: Engine, stock: Stock) -> tuple[Proof, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from model_runtime.chunks import joined
 from model_runtime.model import Model
 from model_runtime.visibility import Mask, packed, stacked, starts_of, unpacked
 from tests.runtime.comparison import BOUND, TOKENS, differences, moment_of, some_ids, stepped_answers, stock_answers
@@ -120,7 +121,7 @@ def test_chunks_that_keep_it_in_other_ways_stay_apart(choosing):
     plain = replace(chunk, seen=(None,) * 3)
     assert chunk.joins(chunk)
     assert not chunk.joins(plain)
-    assert chunk.joined(chunk).seen[0].shape[0] == 2 * chunk.tokens
+    assert joined([chunk, chunk]).seen[0].shape[0] == 2 * chunk.tokens
 
 
 def test_a_mask_that_is_no_window_is_said_to_be_chosen(choosing):
