@@ -1,6 +1,6 @@
 """What was kept of one text: enough to extend it, cut it back, branch it and answer every question about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
