@@ -47,10 +47,12 @@ fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure stepping, heads and painting against what is there without us, and many visitors
+bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure steps, answers, bytes, painting and visitors against what there is without us
 	$(BIN)/python -m bench.stepping
+	$(BIN)/python -m bench.on_demand
 	$(BIN)/python -m bench.heads
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.load
 	TOKENSCOPE_BROWSER="$$(cat $(VENV)/.browser)" $(BIN)/python -m bench.painting
 

@@ -9,7 +9,6 @@ queries times keys on the same tensors. The last line is JSON.
 """
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,12 +17,14 @@ from typing import Any
 
 import torch
 
-from bench.models import opened
-from bench.timing import interleaved, timed
+from bench.models import moment_of, opened, random_ids
+from bench.timing import interleaved, report, timed
 from model_runtime.model import Model
 from model_runtime.moment import Moment
 
 ROUNDS = 15
+BARE, OPEN = "bare products of one head", "open one head"
+GOAL = 1.5
 
 
 def bare_products(model: Model, moment: Moment, layer: int, head: int) -> Callable[[], Any]:
@@ -58,17 +59,16 @@ def mosaic_while_stepping(model: Model, moment: Moment, ids: tuple[int, ...]) ->
     return statistics.median(times)
 
 
-def measure(model: Model, tokens: int) -> dict[str, Any]:
-    """Prints what each question costs, and gives the figures."""
+def measure(model: Model, tokens: int) -> None:
+    """Prints what each question costs, and the last line."""
     card = model.card()
-    generator = torch.Generator().manual_seed(0)
-    ids = tuple(torch.randint(3, card.vocabulary_size, (tokens,), generator=generator).tolist())
-    moment = Moment(card.name, card.revision, card.fingerprint, ids, tokens)
+    ids = random_ids(card.vocabulary_size, tokens)
+    moment = moment_of(model, ids)
     layer, head = card.layers // 2, 0
     recorded = timed(lambda: model.tokens(moment))
     quick = {
-        "bare products of one head": bare_products(model, moment, layer, head),
-        "open one head": lambda: model.attention(moment, layer, head),
+        BARE: bare_products(model, moment, layer, head),
+        OPEN: lambda: model.attention(moment, layer, head),
         "inside one head": lambda: model.inside(moment, layer, head),
         "which head looks at this": lambda: model.looking(moment, -1, [0]),
     }
@@ -89,22 +89,17 @@ def measure(model: Model, tokens: int) -> dict[str, Any]:
     model.tokens(moment)
     found |= medians(slow, 3)
     shown = model.attention(moment, layer, head)
-    sent = {"open one head": 4 * ((shown.weights.nbytes + 2) // 3), "mosaic of all heads": 0}
+    sent = {OPEN: 4 * ((shown.weights.nbytes + 2) // 3), "mosaic of all heads": 0}
     sent["mosaic of all heads"] = 4 * ((model.mosaic(moment).cells.nbytes + 2) // 3)
     size = f"{card.parameters / 1e6:.1f} M parameters, {card.layers} x {card.heads} heads"
     print(f"{card.architecture}, {size} on {card.device}; {tokens} tokens, recorded in {recorded:.0f} ms")
     for name, milliseconds in found.items():
         bytes_ = f"{sent[name] / 1000:8.0f} KB as base64" if name in sent else ""
         print(f"  {name:<34}{milliseconds:9.2f} ms{bytes_}")
-    ratio = found["open one head"] / found["bare products of one head"]
-    print(f"  opening a head takes {ratio:.2f} times its bare products")
-    return {
-        "model": card.name,
-        "tokens": tokens,
-        "milliseconds": {name: round(value, 3) for name, value in found.items()},
-        "base64_bytes": sent,
-        "times_bare": round(ratio, 3),
-    }
+    print(f"  opening a head takes {found[OPEN] / found[BARE]:.2f} times its bare products")
+    ratio = f"{OPEN} / {BARE}"
+    facts = {"milliseconds": {name: round(value, 3) for name, value in found.items()}, "base64_bytes": sent}
+    report("heads", {ratio: found[OPEN] / found[BARE]}, {ratio: GOAL}, model=card.name, tokens=tokens, **facts)
 
 
 def main() -> None:
@@ -114,7 +109,8 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=512, help="tokens of the text")
     arguments = parser.parse_args()
     _, model = opened(arguments.model)
-    print(json.dumps(measure(model, arguments.tokens)))
+    torch.set_num_threads(1)
+    measure(model, arguments.tokens)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,12 @@ recording cannot do without. The last line is JSON.
 """
 
 import argparse
-import json
-from dataclasses import replace
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, models
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from bench.models import Shape, moment_of, plain_tokenizer, random_ids, random_model, sharing
+from bench.timing import report
 from model_runtime.chunks import storages_of
 from model_runtime.keeping import Choice
 from model_runtime.model import Model
@@ -29,37 +27,19 @@ SHORT = 192  # tokens of the run that transformers keeps the attention of
 GOALS = {("full", 1024): 0.40, ("full", 4096): 0.10, ("residual", 1024): 0.13, ("residual", 4096): 0.035}
 
 
-def random_model(layers: int, head_width: int, attention: str = "sdpa") -> Any:
-    """A Llama with random weights; only the shapes of its attention and its stream matter here."""
-    config = AutoConfig.for_model(
-        "llama",
-        vocab_size=VOCABULARY,
-        hidden_size=WIDTH,
-        num_hidden_layers=layers,
-        num_attention_heads=WIDTH // head_width,
-        num_key_value_heads=WIDTH // head_width,
-        head_dim=head_width,
-        intermediate_size=64,
-        max_position_embeddings=8192,
-    )
-    torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config, attn_implementation=attention).eval()
+def shape(layers: int, head_width: int) -> Shape:
+    """A Llama of which only the shapes of its attention and its stream matter here."""
+    return Shape(layers, WIDTH, WIDTH // head_width, WIDTH // head_width, 64, VOCABULARY)
 
 
 def opened(layers: int, head_width: int, recording: Choice) -> Model:
     """Tokenscope on such a model."""
-    names = {f"t{index}": index for index in range(VOCABULARY)}
-    tokenizer: Any = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel(names, unk_token="t0")))
-    return Model(random_model(layers, head_width), tokenizer, recording=recording)
+    return Model(random_model(shape(layers, head_width)), plain_tokenizer(VOCABULARY), recording=recording)
 
 
 def kept(model: Model, tokens: int) -> int:
     """Bytes of a text's recording without the KV cache."""
-    generator = torch.Generator().manual_seed(0)
-    ids = tuple(torch.randint(3, VOCABULARY, (tokens,), generator=generator).tolist())
-    moment = replace(model.begin("t3"), ids=ids, prompt_length=tokens)
-    model.tokens(moment)
-    recording = model._recording(moment)
+    recording = model._recording(moment_of(model, random_ids(VOCABULARY, tokens)))
     cached = storages_of([*recording.keys, *recording.values])
     return sum(size for address, size in recording.storages().items() if address not in cached)
 
@@ -79,50 +59,44 @@ def by_layers(head_width: int, tokens: int, recording: Choice) -> tuple[float, f
 
 def attentions(head_width: int) -> float:
     """Bytes that `output_attentions=True` keeps of a short text, a number of layers x heads x tokens x tokens."""
-    model = random_model(2, head_width, "eager")
+    model: Any = sharing(random_model(shape(2, head_width)), "eager")
     with torch.inference_mode():
         found = model(torch.ones(1, SHORT, dtype=torch.long), output_attentions=True, use_cache=False).attentions
     held = sum(storages_of(found).values())
     return held / (2 * (WIDTH // head_width) * SHORT**2)
 
 
-def measure(head_width: int, tokens: int) -> list[dict[str, Any]]:
-    """Prints and gives what both kinds of recording keep of a text, for 32 layers."""
-    number = attentions(head_width)
-    theirs = number * LAYERS * (WIDTH // head_width) * tokens**2
+def measure(head_width: int, tokens: int) -> dict[str, dict[str, float]]:
+    """Prints and gives what both kinds of recording keep of a text, for 32 layers: bytes, ratio, floor and goal."""
+    theirs = attentions(head_width) * LAYERS * (WIDTH // head_width) * tokens**2
     floors = {"full": 3 * LAYERS + 1, "residual": LAYERS + 1}  # vectors a token: streams, queries, what attention added
-    rows = []
+    found = {}
     kinds: tuple[Choice, ...] = ("full", "residual")
     for kind in kinds:
         nothing, each = by_layers(head_width, tokens, kind)
-        ratio = (nothing + LAYERS * each) / theirs
+        held, goal = nothing + LAYERS * each, GOALS[kind, tokens]
         floor = floors[kind] * WIDTH * 4 * tokens / theirs
-        goal = GOALS[kind, tokens]
-        told = f"{ratio:.4f} of output_attentions, floor {floor:.4f}, goal {goal}"
+        told = f"{held / theirs:.4f} of output_attentions, floor {floor:.4f}, goal {goal}"
         print(f"  head width {head_width:>3}, {tokens:>5,} tokens, {kind:<8}  {told}")
-        rows.append(
-            {
-                "head_width": head_width,
-                "tokens": tokens,
-                "recording": kind,
-                "bytes": round(nothing + LAYERS * each),
-                "attention_bytes": round(theirs),
-                "attention_bytes_a_number_measured": number,
-                "ratio": round(ratio, 5),
-                "floor": round(floor, 5),
-                "goal": goal,
-                "met": ratio <= goal,
-            }
-        )
-    return rows
+        name = f"{kind}, head width {head_width}, {tokens} tokens"
+        found[name] = {"bytes": round(held), "attention_bytes": round(theirs), "ratio": held / theirs}
+        found[name] |= {"floor": floor, "goal": goal}
+    return found
 
 
 def main() -> None:
     """Measures."""
     argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args()
+    torch.set_num_threads(1)
     print(f"{LAYERS} layers, width {WIDTH}, float32; KV cache not counted")
-    rows = [row for head_width in (64, 128) for tokens in (1024, 4096) for row in measure(head_width, tokens)]
-    print(json.dumps({"bench": "memory", "layers": LAYERS, "rows": rows}))
+    rows: dict[str, dict[str, float]] = {}
+    for head_width in (64, 128):
+        for tokens in (1024, 4096):
+            rows |= measure(head_width, tokens)
+    columns = {what: {name: row[what] for name, row in rows.items()} for what in ("ratio", "goal", "floor")}
+    held = {what: {name: row[what] for name, row in rows.items()} for what in ("bytes", "attention_bytes")}
+    shape_of = {"layers": LAYERS, "width": WIDTH}
+    report("memory", columns["ratio"], columns["goal"], model=shape_of, floors=columns["floor"], **held)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from transformers import DynamicCache
 
 from model_runtime.cache_records import CacheTiming
 from model_runtime.engine import Engine
-from model_runtime.recording import first_best
 from model_runtime.stopwatch import timed
+from model_runtime.token_statistics import first_best
 
 
 class _Run:

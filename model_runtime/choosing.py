@@ -27,8 +27,7 @@ def choice_steps(choice: Choice, vocabulary: Vocabulary, position: int, decoding
         top: How many tokens to list of each.
     """
     before, reaching = choice.raw, choice.raw
-    nothing = np.zeros(before.shape, np.bool_)
-    steps = [_step(Stage("", float("nan"), before, nothing, before.size), before, vocabulary, top)]
+    steps = [_step(Stage("", float("nan"), choice.logits, choice.logits), before, vocabulary, top)]
     nucleus = None
     for stage in choice.stages:
         steps.append(_step(stage, before, vocabulary, top))

@@ -1,15 +1,16 @@
 """What runs of neighbouring tokens left of one text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import torch
 
 from model_runtime.visibility import stacked
 
-# Neighbouring chunks are joined up to this many tokens, the smaller into the larger, so that a text written token by
-# token keeps few chunks while each token is copied only some nine times.
+# So many neighbours of like size are joined at once, up to this many tokens, so that a text written token by token
+# keeps few chunks while each token is copied only three times.
+JOINED_CHUNKS = 8
 JOINED_TOKENS = 512
 
 
@@ -58,24 +59,8 @@ class Chunk:
         return storages_of([self.streams, *self.queries, self.starts, self.logits, self.attended, *self.seen])
 
     def joins(self, after: "Chunk") -> bool:
-        """Whether this chunk and the one after it can be one: every layer keeps what it sees in one way."""
+        """Whether this chunk and one after it can be one: every layer keeps what it sees in one way."""
         return [seen is None for seen in self.seen] == [seen is None for seen in after.seen]
-
-    def joined(self, after: "Chunk") -> "Chunk":
-        """This chunk and the one after it, as one."""
-        return Chunk(
-            self.tokens + after.tokens,
-            _joined(self.streams, after.streams, 1),
-            tuple(_joined(mine, other, 1) for mine, other in zip(self.queries, after.queries, strict=True)),
-            torch.cat([self.starts, after.starts], dim=1),
-            _joined(self.logits, after.logits, 0),
-            _joined(self.attended, after.attended, 1),
-            self.home,
-            tuple(
-                None if mine is None or other is None else stacked(mine, other)
-                for mine, other in zip(self.seen, after.seen, strict=True)
-            ),
-        )
 
     def reduced(self, host: bool = False) -> "Chunk":
         """The same without what one layer can compute again from its stream.
@@ -129,7 +114,7 @@ class LayerParts:
 
     def joined(self, after: "LayerParts") -> "LayerParts":
         """These and those of the tokens after them."""
-        queries, attended = _joined(self.queries, after.queries, 1), _joined(self.attended, after.attended, 0)
+        queries, attended = _joined([self.queries, after.queries], 1), _joined([self.attended, after.attended], 0)
         return LayerParts(self.layer, self.begin, after.end, queries, attended)
 
 
@@ -139,16 +124,40 @@ def storages_of(tensors: Iterable[torch.Tensor | None]) -> dict[int, int]:
     return {storage.data_ptr(): storage.nbytes() for storage in storages}
 
 
-def _joined(mine: torch.Tensor | None, after: torch.Tensor | None, dimension: int) -> torch.Tensor | None:
-    return None if mine is None or after is None else torch.cat([mine, after], dim=dimension)
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """Neighbouring chunks as one."""
+    return Chunk(
+        sum(chunk.tokens for chunk in chunks),
+        _joined([chunk.streams for chunk in chunks], 1),
+        tuple(_joined(queries, 1) for queries in zip(*(chunk.queries for chunk in chunks), strict=True)),
+        torch.cat([chunk.starts for chunk in chunks], dim=1),
+        _joined([chunk.logits for chunk in chunks], 0),
+        _joined([chunk.attended for chunk in chunks], 1),
+        chunks[0].home,
+        tuple(_stacked(seen) for seen in zip(*(chunk.seen for chunk in chunks), strict=True)),
+    )
+
+
+def _joined(parts: Sequence[torch.Tensor | None], dimension: int) -> torch.Tensor | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present, dim=dimension) if len(present) == len(parts) else None
+
+
+def _stacked(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    present = [part for part in parts if part is not None]
+    return reduce(stacked, present) if len(present) == len(parts) else None
 
 
 def appended(chunks: tuple[Chunk, ...], chunk: Chunk) -> tuple[Chunk, ...]:
     """The chunks with one more, small neighbours joined."""
-    kept = [*chunks, chunk]
-    while len(kept) > 1 and kept[-2].tokens <= kept[-1].tokens and kept[-2].tokens + kept[-1].tokens <= JOINED_TOKENS:
-        if not kept[-2].joins(kept[-1]):
-            break
-        last = kept.pop()
-        kept[-1] = kept[-1].joined(last)
-    return tuple(kept)
+    kept = (*chunks, chunk)
+    while len(kept) >= JOINED_CHUNKS and _alike(kept[-JOINED_CHUNKS:]):
+        kept = (*kept[:-JOINED_CHUNKS], joined(kept[-JOINED_CHUNKS:]))
+    return kept
+
+
+def _alike(chunks: Sequence[Chunk]) -> bool:
+    """Whether none is larger than the last, they can be one, and that one stays small."""
+    last = chunks[-1]
+    small = max(chunk.tokens for chunk in chunks) <= last.tokens and sum(one.tokens for one in chunks) <= JOINED_TOKENS
+    return small and all(chunk.joins(last) for chunk in chunks)

@@ -1,6 +1,7 @@
 """From logits to one token: each filter's stage is kept, and the draw depends on nothing but the moment."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,21 +21,35 @@ from model_runtime.records import Booleans, Floats, Integers
 
 @dataclass(frozen=True)
 class Stage:
-    """The whole vocabulary after one filter.
+    """The whole vocabulary after one filter; its numbers are computed when they are asked for.
 
     Attributes:
         name: The setting of `Decoding` that asked for it.
         setting: Its value.
-        probability: [vocabulary] renormalised over what remains.
-        removed: [vocabulary] what this very filter removed.
-        kept: How many tokens remain.
+        before: [vocabulary] scores that went in, minus infinity where a filter before removed the token.
+        after: [vocabulary] scores that came out.
     """
 
     name: str
     setting: float
-    probability: Floats
-    removed: Booleans
-    kept: int
+    before: torch.Tensor
+    after: torch.Tensor
+
+    @cached_property
+    def probability(self) -> Floats:
+        """[vocabulary] renormalised over what remains."""
+        return _softmax(self.after)
+
+    @cached_property
+    def removed(self) -> Booleans:
+        """[vocabulary] what this very filter removed."""
+        removed: Booleans = (torch.isfinite(self.before) & ~torch.isfinite(self.after)).numpy()
+        return removed
+
+    @property
+    def kept(self) -> int:
+        """How many tokens remain."""
+        return int(torch.isfinite(self.after).sum())
 
 
 @dataclass(frozen=True)
@@ -42,16 +57,24 @@ class Choice:
     """What decoding made of one row of logits.
 
     Attributes:
-        raw: [vocabulary] softmax of the logits before any filter.
+        logits: [vocabulary] float32, before any filter.
         stages: The filters that are on, in the order in which they ran.
-        final: [vocabulary] after all of them.
         token: The id that is taken.
     """
 
-    raw: Floats
+    logits: torch.Tensor
     stages: tuple[Stage, ...]
-    final: Floats
     token: int
+
+    @cached_property
+    def raw(self) -> Floats:
+        """[vocabulary] softmax of the logits before any filter."""
+        return _softmax(self.logits)
+
+    @property
+    def final(self) -> Floats:
+        """[vocabulary] after all filters."""
+        return self.stages[-1].probability if self.stages else self.raw
 
 
 def filters(decoding: Decoding) -> list[tuple[str, float, LogitsProcessor]]:
@@ -108,26 +131,24 @@ def decide(logits: torch.Tensor, ids: tuple[int, ...], decoding: Decoding) -> Ch
         ids: The tokens before the new one; the repetition penalty reads them, and their number picks the draw.
         decoding: The settings.
     """
-    scores = logits.detach().to("cpu", torch.float32)[None]  # [1, vocabulary]
-    raw = _softmax(scores)
-    probability, stages = raw, []
+    logits = logits.detach().to("cpu", torch.float32)
+    scores = logits[None]  # [1, vocabulary], as the processors take them
+    stages = []
     chain = filters(decoding)
-    context = torch.tensor([ids] if chain else [], dtype=torch.long)
+    context = torch.tensor([ids], dtype=torch.long) if chain else None
     for name, setting, processor in chain:
-        before = torch.isfinite(scores)
         # A clone: the repetition penalty scatters into the tensor that it is given.
-        scores = processor(context, scores.clone())
-        after = torch.isfinite(scores)
-        probability = _softmax(scores)
-        removed = (before & ~after)[0].numpy()
-        stages.append(Stage(name, setting, probability, removed, int(after.sum())))
+        filtered = processor(context, scores.clone())
+        stages.append(Stage(name, setting, scores[0], filtered[0]))
+        scores = filtered
     if decoding.temperature == 0:
         token = int(np.argmax(scores[0].numpy()))  # NumPy's argmax takes the first of equals: the lowest id
     else:
-        token = pick(probability, uniform(decoding.seed, len(ids)))
-    return Choice(raw, tuple(stages), probability, token)
+        final = stages[-1].probability if stages else _softmax(logits)
+        token = pick(final, uniform(decoding.seed, len(ids)))
+    return Choice(logits, tuple(stages), token)
 
 
 def _softmax(scores: torch.Tensor) -> Floats:
-    result: Floats = torch.softmax(scores[0], dim=-1).numpy()
+    result: Floats = torch.softmax(scores, dim=-1).numpy()
     return result

@@ -4,8 +4,8 @@ import numpy as np
 
 from model_runtime.decoding import Choice
 from model_runtime.moment import Moment
-from model_runtime.recording import Statistics
 from model_runtime.records import Distribution, FilterStage, Floats, Integers, TokenTable
+from model_runtime.token_statistics import Statistics
 from model_runtime.vocabulary import Vocabulary
 
 

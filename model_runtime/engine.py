@@ -13,15 +13,14 @@ from model_runtime.chunks import Chunk, appended
 from model_runtime.edits import UNCHANGED, Changes, Points, editing
 from model_runtime.keeping import Keeping, Kept, reduced
 from model_runtime.moment import Intervention
+from model_runtime.progress import tell
 from model_runtime.recorder import Recorder, Switches, Tape
 from model_runtime.recording import (
-    NOTHING_BEFORE,
     Place,
     Recording,
-    Statistics,
-    statistics_of,
 )
 from model_runtime.room import Room, trouble
+from model_runtime.token_statistics import NOTHING_BEFORE, Tally, statistics_of
 from model_runtime.turns import Turns
 from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding
 from model_runtime.writers import Writers
@@ -104,24 +103,26 @@ class Engine:
         cache = self._cache(base)
         kept = self.keeping.of(len(ids), self.model.device, base)
         chunks: tuple[Chunk, ...] = () if base is None else tuple(reduced(chunk, kept) for chunk in base.chunks)
-        statistics = [] if base is None else [base.statistics]
+        tally = Tally(NOTHING_BEFORE) if base is None else base.tally
         newest = None if base is None else self.logits(base, done - 1)
         tape: Tape
         rows = len(ids) if cache is None else self.unembedding.rows
         for begin in range(done, len(ids), rows):
+            if begin > done:
+                tell(f"Running the model: {begin:,} of {len(ids):,} tokens", begin - done, len(ids) - done)
             part = torch.tensor(ids[begin : begin + rows], device=self.model.device)
             with self.changed(changes, begin) as tape:
                 output = self.model(part[None], past_key_values=cache, use_cache=cache is not None)
             logits = output.logits[0]  # [token, vocabulary]
-            statistics.append(NOTHING_BEFORE if newest is None else statistics_of(newest[None], part[:1]))
+            if newest is not None:
+                tally = tally.grown(newest, ids[begin])
             if len(part) > 1:
-                statistics.append(statistics_of(logits[:-1], part[1:]))
+                tally = tally.joined(statistics_of(logits[:-1], part[1:]))
             chunks = appended(chunks, reduced(self._chunk(tape, logits), kept))
             newest = logits[-1].float().clone()
         lens = None if base is None else base.lens
         keys, values = tuple(tape.keys), tuple(tape.values)
-        known = Statistics.joined(statistics)
-        recording = Recording(ids, chunks, cache, keys, values, interventions, known, newest, lens)
+        recording = Recording(ids, chunks, cache, keys, values, interventions, tally, newest, lens)
         recording.glances = () if base is None else base.glances
         if kept is not Kept.EVERYTHING and self.again is not None:
             recording.again = self.again(changes.switches)
@@ -192,12 +193,11 @@ class Engine:
         return new_cache(self.anatomy.config) if base is None or base.cache is None else branch(base.cache)
 
     def _chunk(self, tape: Tape, logits: torch.Tensor) -> Chunk:
-        blank = torch.zeros(logits.shape[0], dtype=torch.long)
         return Chunk(
             logits.shape[0],
             _together(tape.streams) if self.keep_streams else None,
             tuple(tape.queries),
-            torch.stack([blank if starts is None else starts for starts in tape.starts]),
+            _starts(tape.starts, logits.shape[0]),
             logits.clone() if self.keep_logits else None,
             self._attended(tape) if self.middle else None,
             seen=tuple(tape.seen) if self.recorder.choosing else (),
@@ -205,8 +205,9 @@ class Engine:
 
     def _attended(self, tape: Tape) -> torch.Tensor:
         """[layer, token, width] what the attentions added; zeros in blocks without."""
-        nothing = torch.zeros_like(tape.streams[0])
-        return _together([tape.attended.get(layer, nothing) for layer in range(len(self.writers))])
+        if len(tape.attended) < len(self.writers):
+            tape.attended = dict.fromkeys(range(len(self.writers)), torch.zeros_like(tape.streams[0])) | tape.attended
+        return _together([tape.attended[layer] for layer in range(len(self.writers))])
 
     def logits(self, recording: Recording, position: int) -> torch.Tensor:
         """[vocabulary] float32 logits after a position of a recorded text."""
@@ -244,3 +245,12 @@ class Engine:
 def _together(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     """Stacks what the layers left, on the first one's device: the layers of a large model are on several."""
     return torch.stack([tensor.to(tensors[0].device) for tensor in tensors])
+
+
+def _starts(starts: Sequence[torch.Tensor | None], tokens: int) -> torch.Tensor:
+    """[layer, token] the first keys that the layers see, 0 where a layer's are kept in another way."""
+    if all(one is starts[0] for one in starts):  # as in most models, where one row serves for all
+        row = torch.zeros(tokens, dtype=torch.long) if starts[0] is None else starts[0]
+        return row.expand(len(starts), -1)
+    blank = torch.zeros(tokens, dtype=torch.long)
+    return torch.stack([blank if one is None else one for one in starts])

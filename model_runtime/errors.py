@@ -103,6 +103,10 @@ class LoadingStopped(ModelError):
     """Loading was stopped on request. A progress function raises it; what was fetched whole stays for the next time."""
 
 
+class AnswerStopped(ModelError):
+    """A long answer was stopped on request. What was computed whole stays for the next time."""
+
+
 class FeatureUnavailable(ModelError):
     """This model has no such thing, or the proof that it is read rightly failed at load."""
 

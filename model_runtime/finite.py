@@ -1,5 +1,7 @@
 """Whether a model computed numbers at all: a broken file or float16's narrow range makes NaN of them."""
 
+import math
+
 import torch
 
 from model_runtime.engine import Engine
@@ -19,7 +21,7 @@ def require_finite(engine: Engine, recording: Recording, logits: torch.Tensor, p
     Raises:
         NotFinite: A logit is NaN or infinite, or all are minus infinity.
     """
-    if torch.isfinite(logits.max()):  # NaN is the largest to torch
+    if math.isfinite(float(logits.max())):  # NaN is the largest to torch
         return
     counts = (("NaN", torch.isnan(logits)), ("infinity", torch.isposinf(logits)), ("-infinity", torch.isneginf(logits)))
     found = [f"{name} for {int(which.sum())}" for name, which in counts if which.any()]

@@ -10,6 +10,7 @@ from model_runtime.head_records import HeadMosaic
 from model_runtime.heads import ablated, key_value_heads, shape_of
 from model_runtime.layer_weights import Rows, all_rows, attending
 from model_runtime.moment import Moment
+from model_runtime.progress import tell
 from model_runtime.recording import Recording
 
 MOSAIC_BYTES = 360_000  # of all cells, which base64 makes 480 KB
@@ -40,6 +41,15 @@ def mosaic(
     )
 
 
+def weights_to_draw(engine: Engine, recording: Recording, hidden: Sequence[int], scale: str) -> int:
+    """How many weights a mosaic still has to compute: of all heads, from the queries that no glance has."""
+    layers, heads = shape_of(engine)
+    tokens = len(recording.ids)
+    block = block_of(tokens, layers * heads)
+    known = [glance.tokens for glance in recording.glances if glance.begins(tuple(hidden), scale, block)]
+    return layers * heads * (tokens - max(known, default=0)) * tokens
+
+
 def glance_of(engine: Engine, recording: Recording, hidden: tuple[int, ...], scale: str) -> Glance:
     """The glance of a whole text, grown from one that the recording keeps, and kept there in its stead."""
     layers, heads = grid = shape_of(engine)
@@ -59,6 +69,7 @@ def glance_of(engine: Engine, recording: Recording, hidden: tuple[int, ...], sca
         found.taken[..., :count] = whole.taken[..., :count]
     with engine.running():
         for layer in attending(engine, recording):
+            tell("Drawing all heads", layer, layers)
             fill(found, layer, all_rows(engine, recording, layer, done, block))
     others = [glance for glance in recording.glances if glance is not base]
     recording.glances = (found, *others)[:MOST_GLANCES]

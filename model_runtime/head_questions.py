@@ -6,7 +6,7 @@ from model_runtime.ablation_scan import scan_heads
 from model_runtime.attention_views import hide_sink, words_of
 from model_runtime.errors import OutOfRange
 from model_runtime.head_distance import head_similarity
-from model_runtime.head_mosaic import mosaic
+from model_runtime.head_mosaic import mosaic, weights_to_draw
 from model_runtime.head_records import (
     AblationScan,
     CombinedMap,
@@ -67,6 +67,14 @@ class HeadQuestions(Questions):
             )
         recording = self._attention_recording(moment)
         return mosaic(self._engine, recording, moment, cells, self.hiding(moment, hide), scale)
+
+    def mosaic_weights(self, moment: Moment, hide: str | None = None) -> int:
+        """How many weights `mosaic` would have to compute: few where it goes on from that of a shorter text.
+
+        Raises:
+            FeatureUnavailable: The attention's proof failed.
+        """
+        return weights_to_draw(self._engine, self._attention_recording(moment), self.hiding(moment, hide), "sqrt")
 
     def looking(self, moment: Moment, query: int, keys: Iterable[int], hide: str | None = None) -> HeadRanking:
         """Which heads look from one token at some others.

@@ -11,6 +11,7 @@ from model_runtime.head_measures import MEASURES, Text, labels_of, measures_of, 
 from model_runtime.head_records import HeadTable
 from model_runtime.layer_weights import all_rows, attending, formula_of, window_of
 from model_runtime.moment import Moment
+from model_runtime.progress import tell
 from model_runtime.recording import Recording
 from model_runtime.records import Booleans, Floats, Integers
 from model_runtime.vocabulary import Vocabulary
@@ -38,6 +39,7 @@ def measured(engine: Engine, recording: Recording, vocabulary: Vocabulary) -> tu
     shares: Grids = {}
     with engine.running():
         for layer in attending(engine, recording):
+            tell("Measuring all heads", layer, len(recording.keys))
             sums = sums_of(all_rows(engine, recording, layer), text)
             for grids, found in ((measures, measures_of(sums)), (shares, shares_of(sums))):
                 for name, values in found.items():

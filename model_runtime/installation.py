@@ -1,5 +1,6 @@
 """Installs the recorder in a transformers model, proves it, and draws the conclusions."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -54,19 +55,7 @@ def install(model: PreTrainedModel) -> Installation:
         unembedding = Unembedding(model, anatomy, context)
     stock = selfcheck.stock_run(model, parts.readable_ids(model, unembedding.vocabulary))
     engine = Engine(model, anatomy, Recorder(anatomy.layers), unembedding)
-    before = anatomy.config._attn_implementation
-    # After loading, never through from_pretrained, where some families then compute wrong logits silently. Families
-    # outside the interface log a warning and stay as they are.
-    model.set_attn_implementation(NAME)
-    if anatomy.config._attn_implementation != NAME:  # a wrapper's own may stay as it was
-        engine.recorder.follower = Follower(engine.recorder)
-    proofs = selfcheck.prove(engine, stock)
-    if not proofs[0].passed and anatomy.config._attn_implementation == NAME:
-        # The model itself comes first: it runs as it was, and its attention is followed from outside.
-        model.set_attn_implementation(before)
-        engine.recorder.forget()
-        engine.recorder.follower = Follower(engine.recorder)
-        proofs = selfcheck.prove(engine, stock)
+    proofs = _proved(engine, stock)
     if all(proof.passed for proof in proofs if proof.feature == "attention"):
         proofs = (*proofs, prove_ablation(engine, stock.ids))
     off = {proof.feature: f"The check “{proof.name}” failed: {proof.detail}" for proof in proofs if not proof.passed}
@@ -78,6 +67,26 @@ def install(model: PreTrainedModel) -> Installation:
     apart, output = take_apart(engine, stock.ids, off)
     again = prove_replay(engine, readable="hidden" not in off)
     return Installation(engine, output, context, (*proofs, *apart, *([] if again is None else [again])), off)
+
+
+def _proved(engine: Engine, stock: selfcheck.Stock) -> tuple[Proof, ...]:
+    """Puts the seam in where the model takes it, else follows its attention from outside, and runs the checks."""
+    model, recorder = engine.model, engine.recorder
+    before = engine.anatomy.config._attn_implementation
+    # After loading, never through from_pretrained, where some families then compute wrong logits silently. Families
+    # outside the interface log a warning and stay as they are.
+    model.set_attn_implementation(NAME)
+    if engine.anatomy.config._attn_implementation == NAME:  # a wrapper's own may stay as it was
+        proofs = selfcheck.prove(engine, stock)
+        if proofs[0].passed and recorder.attends:
+            return proofs
+        model.set_attn_implementation(before)  # the model itself comes first: it runs as it was
+        recorder.forget()
+    recorder.follower = Follower(recorder)
+    proofs = selfcheck.prove(engine, stock)
+    if not recorder.attends:
+        recorder.follower = nullcontext()
+    return proofs
 
 
 def card_of(

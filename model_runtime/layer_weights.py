@@ -107,6 +107,5 @@ def all_rows(engine: Engine, recording: Recording, layer: int, first: int = 0, b
 
 
 def _rows(formula: Formula, query: torch.Tensor, keys: torch.Tensor, visible: torch.Tensor, begin: int) -> Rows:
-    repeated = keys.repeat_interleave(formula.heads // formula.key_value_heads, dim=0)
-    weights, sink = softmax_with_sink(scores_of(query, repeated, formula, visible), formula.sinks)
+    weights, sink = softmax_with_sink(scores_of(query, keys, formula, visible), formula.sinks)
     return Rows(begin, weights, sink, visible, torch.zeros_like(sink))

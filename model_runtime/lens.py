@@ -8,11 +8,14 @@ import torch
 from model_runtime.engine import Engine
 from model_runtime.lens_records import LensGrid, LensReading
 from model_runtime.lens_rows import LensKept, LensRows, joined
-from model_runtime.recording import Place, Recording, entropies, first_best, ranks
+from model_runtime.progress import tell
+from model_runtime.recording import Place, Recording
 from model_runtime.records import Integers
+from model_runtime.token_statistics import entropies, first_best, ranks
 from model_runtime.vocabulary import Vocabulary
 
 TOP = 10
+READY = 64  # pieces of the lens that the midpoints are made ready for at once
 READ_AT_ONCE = 2**22  # logits, of which some copies are made: 16 MB of float32 each
 
 
@@ -57,8 +60,13 @@ def _parts(engine: Engine, recording: Recording, places: list[Place], begin: int
     """The lens at positions begin to end - 1, piece by piece; the last place is the output."""
     # All rows of some tokens at a time: the head's weights, the most of the work for one token, are read once.
     count = max(1, engine.unembedding.rows // len(places))
-    starts = range(begin, end, count)
-    return [lens_rows(engine.unembed(recording, places, start, min(start + count, end))) for start in starts]
+    parts, blocks = [], [layer for layer, middle in places if middle]
+    for start in range(begin, end, count):
+        tell(f"Reading the layers: {start:,} of {end:,} tokens", start - begin, end - begin)
+        if (start - begin) % (READY * count) == 0:  # a reduced recording's layers run again once for many pieces
+            ready = recording.ready(blocks, start, min(start + READY * count, end))
+        parts.append(lens_rows(engine.unembed(ready, places, start, min(start + count, end))))
+    return parts
 
 
 def lens_rows(logits: torch.Tensor) -> LensRows:

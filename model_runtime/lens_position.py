@@ -8,7 +8,8 @@ import torch
 from model_runtime.engine import Engine
 from model_runtime.lens import divergences
 from model_runtime.lens_records import LensCell, LensCurves
-from model_runtime.recording import Place, Recording, entropies, ranks
+from model_runtime.recording import Place, Recording
+from model_runtime.token_statistics import entropies, ranks
 from model_runtime.vocabulary import Vocabulary
 
 

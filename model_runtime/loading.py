@@ -32,12 +32,13 @@ def load(
 ) -> Model:
     """Loads a model; `model_runtime.load_model` says what may be given and raised, `Model` what `shelf_bytes` is."""
     report = Reporter(progress)
-    report.phase(0.7)
+    report.phase(0.005)  # the small files, whatever they report of themselves
     report("Looking for the model")
     plan = plan_of(read_name(name, quantise=quantise, adapter=adapter), device, dtype, report)
     place_for(plan.need, plan.device, device)  # before a download that would be for nothing
     report("Reading the tokenizer")
     tokenizer = None if plan.config is None else _tokenizer(plan.files)
+    report.phase(0.7)
     plan = fetched(plan, report)
     place = place_for(plan.need, plan.device, device)
     report.phase(0.9)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from transformers import PreTrainedModel
 
 from model_runtime.ablation import Ablation
+from model_runtime.anatomy import readable_ids
 from model_runtime.attention import attention_map
 from model_runtime.attribution import Attributor
 from model_runtime.cause_questions import CauseQuestions
@@ -93,6 +94,7 @@ class Model(
         self._engine, self._off = installation.engine, installation.off
         self._vocabulary = Vocabulary(tokenizer, self._engine.unembedding.vocabulary)
         self._card = card_of(installation, self._vocabulary, name, revision, notes)
+        self._readable_ids = readable_ids(model, self._vocabulary.size)
         self._lock, self.most_tokens = self._engine.lock, self._card.context
         self._ablation = Ablation(self._engine, self._vocabulary, self._card.context)
         self._steering = Steering(self._engine)

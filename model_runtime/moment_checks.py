@@ -1,6 +1,5 @@
 """What a moment has to be for a model to work on it."""
 
-from model_runtime.anatomy import readable_ids
 from model_runtime.attention import head_formula
 from model_runtime.errors import BadMoment, ContextFull, FeatureUnavailable, OutOfRange, TextEnded
 from model_runtime.moment import Moment, Steer
@@ -59,7 +58,7 @@ class MomentChecks(Questions):
 
     def _check_ids(self, ids: tuple[int, ...], holder: str) -> None:
         """Refuses ids that the model gives no probability to, or has no embedding for."""
-        size = readable_ids(self._engine.model, self._vocabulary.size)
+        size = self._readable_ids
         if max(ids) >= size:
             raise BadMoment(
                 f"{holder} holds token id {max(ids)}; this model has ids 0 to {size - 1}. Go back before that token, "

@@ -8,52 +8,21 @@ step that is not known here is not attention as far as this runtime knows, and t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
+from model_runtime.attention_chain import STEPS, Chain, by_head, differs, of_one_head
 from model_runtime.recorder import AttentionCall, Recorder, Tape
 from model_runtime.weights import Formula
 
 FUSED = "scaled_dot_product_attention"
 FUSED_ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale")
 PRODUCTS = ("matmul", "bmm", "baddbmm")
-# What leaves scores and weights what they are: other shapes and dtypes, and dropout, which is off.
-SAME = (
-    "view", "reshape", "contiguous", "clone", "dropout", "max", "maximum", "clamp",
-    "to", "float", "half", "bfloat16", "type", "type_as",
-)  # fmt: skip
 CASTS = ("to", "float")
+BEGINNINGS = frozenset((FUSED, *PRODUCTS, *CASTS))
 QUERY_AND_KEY = "it adds a bias to its scores that depends on the query and the key, which is not reproduced here"
-
-
-@dataclass
-class _Chain:
-    """From a product of queries and keys towards an attention output.
-
-    Attributes:
-        tensor: What the chain has come to: scores or weights.
-        query: [..., new token, head width] the product's first factor.
-        key: [..., head width, token] its second.
-        scale: What the product was multiplied with.
-        added: Tensors that were added to it, each with what it was multiplied with since: masks and biases.
-        masks: Boolean tensors, each with whether True is visible.
-        weights: Whether the softmax has been taken.
-    """
-
-    tensor: torch.Tensor
-    query: torch.Tensor
-    key: torch.Tensor
-    scale: float = 1.0
-    added: list[tuple[torch.Tensor, float]] = field(default_factory=list)
-    masks: list[tuple[torch.Tensor, bool]] = field(default_factory=list)
-    weights: bool = False
-
-    def multiplied(self, factor: float) -> None:
-        self.scale *= factor
-        self.added = [(tensor, scale * factor) for tensor, scale in self.added]
 
 
 class Follower(TorchFunctionMode):
@@ -62,19 +31,10 @@ class Follower(TorchFunctionMode):
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self._recorder = recorder
-        self._chain: _Chain | None = None
+        self._chain: Chain | None = None
         self._cast: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._visible: dict[tuple[int, ...], tuple[object, torch.Tensor]] = {}
         self._unbiased: set[int] = set()
-        self._steps: dict[str, Callable[[_Chain, tuple[Any, ...], dict[str, Any]], bool]] = {
-            **dict.fromkeys(SAME, lambda chain, args, kwargs: True),
-            **dict.fromkeys(("mul", "mul_"), _multiplied),
-            **dict.fromkeys(("div", "div_", "true_divide"), _divided),
-            **dict.fromkeys(("add", "add_"), _added),
-            **dict.fromkeys(("masked_fill", "masked_fill_"), _masked_fill),
-            "where": _where,
-            "softmax": _softmax,
-        }
 
     def __exit__(self, *raised: Any) -> None:
         self._chain = None
@@ -88,7 +48,11 @@ class Follower(TorchFunctionMode):
         """Runs what was called, and looks at it; as torch fixes its name and arguments."""
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        tape, name = self._recorder.tape, getattr(func, "__name__", "")
+        # Most calls end here: this is passed some fifty times a layer.
+        name, chain = getattr(func, "__name__", ""), self._chain
+        if name not in BEGINNINGS and (chain is None or name not in STEPS):
+            return result
+        tape = self._recorder.tape
         if tape is None or not isinstance(result, torch.Tensor):
             return result
         layer = len(tape.streams) - 1  # a stream is kept when the first layer is entered, and when any is left
@@ -98,13 +62,12 @@ class Follower(TorchFunctionMode):
             return self._fused(tape, layer, result, {**dict(zip(FUSED_ARGUMENTS, args, strict=False)), **kwargs})
         if name in CASTS and result.ndim == 4 and result.dtype != args[0].dtype:
             self._cast[result.data_ptr()] = result, args[0]
-        chain = self._chain
         if chain is not None and any(one is chain.tensor for one in (*args, *kwargs.values())):
             if name in PRODUCTS and chain.weights and args[0] is chain.tensor:
                 self._chain = None
-                return self._finished(tape, layer, chain, args[1], result)
-            step = self._steps.get(name)
-            if step is not None and step(chain, args, kwargs):
+                known = chain.gives(args[1], tape.rows)
+                return self._finished(tape, layer, chain, args[1], result) if known else result
+            if chain.goes_on(name, args, kwargs):
                 chain.tensor = result
             return result
         if name in PRODUCTS:
@@ -113,7 +76,7 @@ class Follower(TorchFunctionMode):
 
     def _begun(
         self, tape: Tape, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor
-    ) -> _Chain | None:
+    ) -> Chain | None:
         """A chain if what was multiplied can be the queries of all new tokens and the keys of all tokens."""
         given = list(args)
         for argument in ("input", "batch1", "batch2", "other", "mat2"):
@@ -124,10 +87,10 @@ class Follower(TorchFunctionMode):
         tokens = tape.streams[-1].shape[0]
         if query.ndim < 3 or key.ndim != query.ndim or query.shape[-2] != tokens or key.shape[-1] < tokens:
             return None
-        return _Chain(result, query, key, float(kwargs.get("alpha", 1)), added)
+        return Chain(result, query, key, float(kwargs.get("alpha", 1)), added)
 
     def _finished(
-        self, tape: Tape, layer: int, chain: _Chain, value: torch.Tensor, result: torch.Tensor
+        self, tape: Tape, layer: int, chain: Chain, value: torch.Tensor, result: torch.Tensor
     ) -> torch.Tensor:
         """Tells the recorder of an attention that was followed to its end; what the model goes on with."""
         rows = tape.rows
@@ -141,7 +104,7 @@ class Follower(TorchFunctionMode):
         mask, scale = given.get("attn_mask"), given.get("scale")
         if query.ndim != 4 or query.shape[-2] != tape.streams[-1].shape[0]:
             return result
-        chain = _Chain(result, query, key, query.shape[-1] ** -0.5 if scale is None else float(scale))
+        chain = Chain(result, query, key, query.shape[-1] ** -0.5 if scale is None else float(scale))
         if mask is not None and mask.dtype == torch.bool:
             chain.masks.append((mask, True))
         elif mask is not None:
@@ -153,7 +116,7 @@ class Follower(TorchFunctionMode):
         tape: Tape,
         layer: int,
         inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-        chain: _Chain,
+        chain: Chain,
         result: torch.Tensor,
         *,
         causal: bool = False,
@@ -185,24 +148,24 @@ class Follower(TorchFunctionMode):
             return tensor
         return source
 
-    def _mask(self, chain: _Chain, rows: int, columns: int, heads: int) -> torch.Tensor | None:
+    def _mask(self, chain: Chain, rows: int, columns: int, heads: int) -> torch.Tensor | None:
         """[1, 1, new token, token] True where visible, None where nothing was masked; made once for equal masks."""
-        added = [one for one, _ in chain.added if not _by_head(one, heads) or one.shape[-2] > 1]
+        added = [one for one, _ in chain.added if not by_head(one, heads) or one.shape[-2] > 1]
         key = tuple(id(one) for one in (*added, *(mask for mask, _ in chain.masks)))
         if not key:
             return None
         if key not in self._visible:
             visible = torch.ones(rows, columns, dtype=torch.bool, device=chain.query.device)
             for one in added:
-                visible = visible & (_of_one_head(one) > torch.finfo(one.dtype).min / 2)
+                visible = visible & (of_one_head(one) > torch.finfo(one.dtype).min / 2)
             for mask, shown in chain.masks:
-                visible = visible & (_of_one_head(mask) if shown else ~_of_one_head(mask))
+                visible = visible & (of_one_head(mask) if shown else ~of_one_head(mask))
             # What it was made from is kept with it, so that its id stays its own.
             self._visible[key] = (added, chain.masks), visible[None, None]
         return self._visible[key][1]
 
     def _bias(
-        self, tape: Tape, layer: int, chain: _Chain, heads: int, visible: torch.Tensor | None
+        self, tape: Tape, layer: int, chain: Chain, heads: int, visible: torch.Tensor | None
     ) -> torch.Tensor | None:
         """[head, token] what the scores gain by the key's place, None where nothing.
 
@@ -210,89 +173,20 @@ class Follower(TorchFunctionMode):
         """
         if layer in self._unbiased:
             return None
-        given = [(one.detach(), scale) for one, scale in chain.added if _by_head(one, heads)]
+        given = [(one, scale) for one, scale in chain.added if by_head(one, heads)]
         if not given:
             return None
-        rows = [one.reshape(-1, *one.shape[-2:])[:heads] * scale for one, scale in given]
+        # Each [head, new token or 1, token].
+        biases = [one.detach().reshape(-1, *one.shape[-2:])[:heads] for one, _ in given]
         if tape.thorough:
-            if not any(bool(row.any()) for row in rows):
+            if not any(bool(one.any()) for one in biases):
                 self._unbiased.add(layer)
                 return None
-            if visible is not None and any(_differs(row, visible[0, 0]) for row in rows):
+            if visible is not None and any(differs(one, visible[0, 0]) for one in biases):
                 self._recorder.unreadable[layer] = QUERY_AND_KEY
-        bias = sum((row[:, -1].float() for row in rows[1:]), rows[0][:, -1].float())
+        bias = torch.stack([one[:, -1].float() * scale for one, (_, scale) in zip(biases, given, strict=True)]).sum(0)
         # A recorded text may be longer than the one that runs now, and needs the bias of all its keys.
         known = self._recorder.formulas[layer]
         if known is not None and known.bias is not None and known.bias.shape[1] > bias.shape[1]:
             return known.bias
         return bias
-
-
-def _by_head(added: torch.Tensor, heads: int) -> bool:
-    """Whether a tensor that is added to the scores differs between heads, as no mask does."""
-    return added.ndim >= 3 and added.shape[-3] > 1 and added.shape[-3] % heads == 0
-
-
-def _of_one_head(mask: torch.Tensor) -> torch.Tensor:
-    """[new token or 1, token] a mask of the first row of the batch and the first head."""
-    return mask.reshape(-1, *mask.shape[-2:])[0] if mask.ndim > 2 else mask
-
-
-def _differs(bias: torch.Tensor, visible: torch.Tensor) -> bool:
-    """Whether a bias [head, new token, token] gives a key another place in one query's row than in another's."""
-    if bias.shape[1] == 1:
-        return False
-    apart = bias.float() - bias[:, -1:].float()
-    apart = (apart - apart[..., :1]).masked_fill(~visible, 0)
-    return bool(apart.abs().max() > 1e-3 * bias[:, -1].float().abs().max())
-
-
-# Each step takes what was called with a chain's tensor, and says whether the chain goes on in its result.
-
-
-def _number(args: tuple[Any, ...], chain: _Chain) -> float | None:
-    other = args[1] if args[0] is chain.tensor else args[0]
-    single = isinstance(other, torch.Tensor) and other.numel() == 1
-    return float(other) if single or isinstance(other, int | float) else None
-
-
-def _multiplied(chain: _Chain, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    number = _number(args, chain)
-    if number is None or chain.weights:
-        return False
-    chain.multiplied(number)
-    return True
-
-
-def _divided(chain: _Chain, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    number = _number(args, chain)
-    if number is None or chain.weights or args[0] is not chain.tensor:
-        return False
-    chain.multiplied(1 / number)
-    return True
-
-
-def _added(chain: _Chain, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    other = args[1] if args[0] is chain.tensor else args[0]
-    if not isinstance(other, torch.Tensor) or kwargs or chain.weights:
-        return False
-    chain.added.append((other, 1.0))
-    return True
-
-
-def _masked_fill(chain: _Chain, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    if not chain.weights:  # weights of what is hidden are zero already
-        chain.masks.append((args[1], False))
-    return True
-
-
-def _where(chain: _Chain, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    if len(args) != 3 or args[1] is not chain.tensor or chain.weights:
-        return False
-    chain.masks.append((args[0], True))
-    return True
-
-
-def _softmax(chain: _Chain, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    chain.weights = True
-    return True

@@ -17,9 +17,8 @@ class PredictionQuestions(Questions):
             NotFinite: The model computed NaN or infinite logits after some token.
         """
         statistics = self._recording(moment).statistics
+        self._require_numbers(moment)
         newest = self.distribution(moment, top=1)
-        for position in np.flatnonzero(statistics.best[1:] < 0)[:1].tolist():
-            self.distribution(moment, position, top=1)  # which says why there is none
         ids = np.append(statistics.best[1:], newest.ids[0])
         return Predictions(
             ids=ids,

@@ -24,6 +24,7 @@ class Questions:
     """The base of the groups of questions that `Model` is made of; `Model` gives the methods their bodies."""
 
     _engine: Engine
+    _readable_ids: int  # how many ids the model can read
     _vocabulary: Vocabulary
     _card: ModelCard
     most_tokens: int
@@ -94,6 +95,16 @@ class Questions:
 
     def _refuse_ended(self, moment: Moment) -> None:
         raise NotImplementedError
+
+    def _require_numbers(self, moment: Moment) -> None:
+        """Refuses texts whose predictions are not all numbers, for pictures that compare every row with the output.
+
+        Raises:
+            NotFinite: The model computed NaN or infinite logits after some token.
+        """
+        best = self._recording(moment).statistics.best[1:].tolist()
+        for position in [*(place for place, token in enumerate(best) if token < 0)][:1] or [len(moment.ids) - 1]:
+            self._choice_and_logits(moment, position)
 
     def _choice_and_logits(self, moment: Moment, position: int) -> tuple[Choice, Floats]:
         raise NotImplementedError

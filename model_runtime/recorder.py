@@ -9,7 +9,7 @@ what was kept, so the memory grows with the text and not with its square.
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 import torch
@@ -24,7 +24,7 @@ from model_runtime.weights import Formula, attention_output
 # A name with "sdpa", "flash" or "flex" in it would trip substring checks inside transformers.
 NAME = "probe"
 # What some families pass to their attention that changes the weights and that this runtime does not know.
-FOREIGN = ("position_bias", "block_indices", "sinks")
+FOREIGN = frozenset(("position_bias", "block_indices", "sinks"))
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Tape:
         attended: Layer -> [token, width] what its attention added to the stream, where the recorder follows it.
         masks: What hides keys in each layer; `starts` and `seen` are read from it after the pass.
         rows: How many texts run side by side; the first is recorded.
+        passed: With `thorough`: each stream as it was passed on, and a copy made at once.
     """
 
     streams: list[torch.Tensor]
@@ -80,6 +81,7 @@ class Tape:
     attended: dict[int, torch.Tensor] = field(default_factory=dict)
     masks: dict[int, Mask] = field(default_factory=dict)
     rows: int = 1
+    passed: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
 
 
 class Recorder:
@@ -89,6 +91,7 @@ class Recorder:
         formulas: Per layer, how its weights follow from queries and keys; None before its first call.
         unreadable: Per layer that cannot be read, why.
         choosing: The layers whose tokens see no unbroken run of keys, whatever the text.
+        in_place: Whether the family adds to a stream after it was passed on; None before a thorough pass.
         follower: What is entered while a tape runs: where attention does not come to this module's own function,
             something that brings it here.
     """
@@ -98,6 +101,7 @@ class Recorder:
         self.unreadable: dict[int, str] = {}
         self.choosing: set[int] = set()
         self.follower: AbstractContextManager[object] = nullcontext()
+        self.in_place: bool | None = None
         self.tape: Tape | None = None
         for index, layer in enumerate(layers):
             for module in layer.modules():
@@ -105,6 +109,11 @@ class Recorder:
         layers[0].register_forward_pre_hook(self._entered, with_kwargs=True)
         for layer in layers:
             layer.register_forward_hook(self._left)
+
+    @property
+    def attends(self) -> bool:
+        """Whether any layer was seen to compute attention."""
+        return any(formula is not None for formula in self.formulas)
 
     def forget(self) -> None:
         """Forgets how the layers' weights follow, before they are read in another way."""
@@ -124,6 +133,9 @@ class Recorder:
             with self.follower:
                 yield self.tape
             self._read_masks(self.tape)
+            if thorough:
+                same = all(torch.equal(first, copy) for first, copy in self.tape.passed)
+                self.in_place = bool(self.in_place) or not same
         finally:
             self.tape = None
 
@@ -133,13 +145,22 @@ class Recorder:
         if self.tape is not None:
             stream = args[0] if args else kwargs["hidden_states"]
             self.tape.rows = stream.shape[0]
-            self.tape.streams.append(stream[0].clone())
+            self._passes(self.tape, stream)
 
     def _left(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         if self.tape is not None:
             stream = output[0] if isinstance(output, tuple | list) else output
-            # A copy: some families add to a stream in place later on.
-            self.tape.streams.append(stream[0].clone())
+            self._passes(self.tape, stream)
+
+    def _passes(self, tape: Tape, stream: torch.Tensor) -> None:
+        """Keeps a stream. A copy where the family adds to it in place later on, which a thorough pass finds out."""
+        first = stream[0]
+        if tape.thorough:
+            copy = first.clone()
+            tape.passed.append((first, copy))
+            tape.streams.append(copy)
+        else:
+            tape.streams.append(first if self.in_place is False and tape.rows == 1 else first.clone())
 
     def follow(self, layer: int, module: nn.Module, scale: float) -> None:
         """From now on keeps what a layer's attention adds to the stream.
@@ -201,8 +222,7 @@ def first_tensor(output: Any) -> torch.Tensor | None:
     return first if isinstance(first, torch.Tensor) else None
 
 
-@dataclass(frozen=True)
-class AttentionCall:
+class AttentionCall(NamedTuple):
     """One call of the attention function.
 
     Attributes:
@@ -245,6 +265,9 @@ def _attention(
     """The attention function that transformers calls; arguments and result as its interface fixes them."""
     chosen = kwargs.pop("indices", None)
     attention_mask = with_choice(attention_mask, chosen, key.shape[2])
+    owner = _owners.get(module)
+    recorder = owner[0]() if owner is not None else None  # none outside the decoder layers: in a vision tower, say
+    known = None if owner is None or recorder is None else recorder.formulas[owner[1]]  # a layer's is always the same
     given = kwargs.get("is_causal")
     is_causal = bool(getattr(module, "is_causal", True) if given is None else given)
     call = AttentionCall(
@@ -253,7 +276,8 @@ def _attention(
         value,
         attention_mask,
         causal=is_causal,
-        formula=Formula(
+        formula=known
+        or Formula(
             heads=query.shape[1],
             key_value_heads=key.shape[1],
             head_width=query.shape[3],
@@ -262,15 +286,13 @@ def _attention(
             sinks=s_aux,
             window=kwargs.get("sliding_window"),
         ),
-        foreign=tuple(name for name in FOREIGN if kwargs.get(name) is not None),
+        foreign=() if FOREIGN.isdisjoint(kwargs) else tuple(name for name in FOREIGN if kwargs.get(name) is not None),
         chosen=chosen is not None,
     )
     if softcap is None and s_aux is None:
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     else:  # PyTorch's fused kernel knows neither: transformers raises on a softcap there and drops a sink silently
         output = attention_output(query, key, value, attention_mask, is_causal, call.formula)
-    owner = _owners.get(module)
-    recorder = owner[0]() if owner is not None else None  # none outside the decoder layers: in a vision tower, say
     if owner is not None and recorder is not None:
         if output.requires_grad:
             output = output.clone()  # the kernel needs its own for the gradient, and a head may be switched off in it

@@ -1,10 +1,9 @@
 """What was kept of one text: enough to extend it, cut it back, branch it and answer every question about it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from transformers import DynamicCache
 
@@ -13,8 +12,8 @@ from model_runtime.chunks import Chunk, LayerParts, storages_of
 from model_runtime.glance import Glance
 from model_runtime.lens_rows import LensKept
 from model_runtime.moment import Intervention
-from model_runtime.records import Floats, Integers
 from model_runtime.stream_records import ResidualTable
+from model_runtime.token_statistics import Statistics, Tally
 from model_runtime.visibility import unpacked
 from model_runtime.weights import visible_keys
 
@@ -24,35 +23,6 @@ if TYPE_CHECKING:
 MOST_REPLAYED = 2  # layers whose parts a reduced recording keeps: the one that is open, and the one before it
 # Where the residual stream is read: a stream, or, where the second is True, a block between its attention and its MLP.
 Place = tuple[int, bool]
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """How well each token was predicted by the tokens before it; row 0 has NaN and rank -1.
-
-    Attributes:
-        surprisal: [token] nats.
-        rank: [token] 0 = first.
-        entropy: [token] nats.
-        best: [token] the id that was most probable in its place, the lowest among equals; -1 in row 0.
-        best_probability: [token] that id's raw probability.
-    """
-
-    surprisal: Floats
-    rank: Integers
-    entropy: Floats
-    best: Integers
-    best_probability: Floats
-
-    def cut(self, tokens: int) -> "Statistics":
-        """The first tokens."""
-        return Statistics(*(values[:tokens] for values in vars(self).values()))
-
-    @classmethod
-    def joined(cls, parts: Sequence["Statistics"]) -> "Statistics":
-        """Those of neighbouring runs of tokens as one."""
-        columns = zip(*(vars(part).values() for part in parts), strict=True)
-        return cls(*(np.concatenate(column) for column in columns))
 
 
 @dataclass
@@ -68,7 +38,7 @@ class Recording:
         keys: Per layer [key/value head, token, head width]: the cache's own tensors, None without attention.
         values: Per layer [key/value head, token, value width], likewise.
         interventions: What the model ran under.
-        statistics: Per token.
+        tally: How well each token was predicted.
         newest: [vocabulary] float32 logits after the last token, None where they have to be computed again.
         lens: The lens as far as it has been asked for.
         glances: What mosaics were pooled from, the newest first.
@@ -83,13 +53,18 @@ class Recording:
     keys: tuple[torch.Tensor | None, ...]
     values: tuple[torch.Tensor | None, ...]
     interventions: tuple[Intervention, ...]
-    statistics: Statistics
+    tally: Tally
     newest: torch.Tensor | None
     lens: LensKept | None = None
     glances: tuple[Glance, ...] = ()
     residual: ResidualTable | None = None
     again: "LayerReplay | None" = None
     replayed: tuple[LayerParts, ...] = ()
+
+    @property
+    def statistics(self) -> Statistics:
+        """How well each token was predicted."""
+        return self.tally.read()
 
     def shared(self, ids: tuple[int, ...]) -> int:
         """How many leading tokens are the same."""
@@ -128,7 +103,7 @@ class Recording:
             tuple(None if key is None else key[:, :tokens] for key in self.keys),
             tuple(None if value is None else value[:, :tokens] for value in self.values),
             self.interventions,
-            self.statistics.cut(tokens),
+            self.tally.cut(tokens),
             None,
             self.lens and self.lens.cut(tokens),
             tuple(glance.cut(tokens) for glance in self.glances),
@@ -186,6 +161,12 @@ class Recording:
                 others = [part for part in self.replayed if part.layer != layer]
                 self.replayed = (found, *others)[:MOST_REPLAYED]
         return found.part(begin, end)
+
+    def ready(self, layers: Sequence[int], begin: int, end: int) -> "Recording":
+        """The same with the parts of some layers at hand at positions begin to end - 1, for many small questions."""
+        if self.again is None or not layers:
+            return self
+        return replace(self, replayed=tuple(self._parts(layer, begin, end) for layer in layers))
 
     def starts(self, layer: int) -> torch.Tensor:
         """[token] the first key that each token sees in a layer, 0 where what it sees is no run."""
@@ -255,45 +236,3 @@ class Recording:
 def _present(kept: torch.Tensor | None) -> torch.Tensor:
     assert kept is not None  # asked only of layers that attended
     return kept
-
-
-def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:
-    """How well rows of logits predicted the tokens that follow.
-
-    Args:
-        logits: [token, vocabulary].
-        following: [token] the ids that came.
-    """
-    logits = logits.float()
-    probability, logarithm = logits.softmax(-1), logits.log_softmax(-1)
-    surprisal = -logarithm.gather(1, following[:, None])[:, 0]
-    best_probability, best = probability.max(-1)  # torch names the first of equals
-    # Two copies to the host, as each waits for all that a GPU still has to do.
-    numbers = torch.stack([surprisal, entropies(probability, logarithm), best_probability]).clamp(min=0).cpu().numpy()
-    places = torch.stack([ranks(probability, following), best]).cpu().numpy()
-    places[:, np.isnan(numbers[2])] = -1  # of logits that are not finite no token is the first
-    return Statistics(numbers[0], places[0], numbers[1], places[1], numbers[2])
-
-
-def entropies(probability: torch.Tensor, logarithm: torch.Tensor) -> torch.Tensor:
-    """[...] nats, of probabilities [..., vocabulary] and their logarithms."""
-    # Bounded, as nothing times minus infinity is not a number. Not torch's `entr`, which takes each logarithm anew.
-    nats: torch.Tensor = -torch.linalg.vecdot(probability, logarithm.clamp(min=torch.finfo(logarithm.dtype).min))
-    return nats.clamp(min=0)
-
-
-def ranks(values: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """[row] the place of one id a row among values [row, vocabulary], the largest first; equals are ordered by id."""
-    own = values.gather(1, ids[:, None])  # [row, 1]
-    all_ids = torch.arange(values.shape[1], device=values.device)
-    before = (values > own) | ((values == own) & (all_ids < ids[:, None]))
-    return before.sum(-1, dtype=torch.int32).long()  # adding up 64-bit numbers takes some ten times as long
-
-
-def first_best(values: torch.Tensor) -> torch.Tensor:
-    """The argmax of each row, which is the lowest id among equals, as torch says of its own."""
-    return values.argmax(-1)
-
-
-_NO_NUMBER, _NO_ID = np.array([np.nan], np.float32), np.array([-1], np.int64)
-NOTHING_BEFORE = Statistics(_NO_NUMBER, _NO_ID, _NO_NUMBER, _NO_ID, _NO_NUMBER)

@@ -7,6 +7,7 @@ import torch
 
 from model_runtime.edits import Edit
 from model_runtime.engine import Engine
+from model_runtime.progress import tell
 from model_runtime.recording import Recording
 from model_runtime.records import Floats
 from model_runtime.stream_records import ResidualTable, StreamSimilarity, TokenSimilarity
@@ -79,6 +80,7 @@ def _added(engine: Engine, recording: Recording, steering: Sequence[Edit]) -> tu
     tokens, blocks = len(recording.ids), len(engine.anatomy.layers)
     lengths = torch.full((2, blocks, tokens), float("nan"), dtype=torch.float64)
     for block in range(blocks if engine.middle else 0):
+        tell("Measuring what attention added", block, blocks)
         attended = recording.attended(block, 0, tokens).double()
         rest = recording.streams(block + 1, 0, tokens).double() - recording.streams(block, 0, tokens) - attended
         for edit in steering:

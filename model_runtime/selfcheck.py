@@ -4,10 +4,12 @@ Every proof compares a reading with something it was not made from. A feature wh
 model with the reason shown; the rest works.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from model_runtime.attention import head_weights
@@ -19,7 +21,9 @@ from model_runtime.visibility import unpacked
 from model_runtime.weights import visible_keys
 
 TOKENS = 16
+CAPTURING = "_output_capturing_hooks_installed"  # by which transformers knows that it hung its hooks in
 STEPS = 5
+TOGETHER = 3
 # The largest difference allowed, as a share of the quantity's largest value. 16-bit models round at every operation,
 # and the two sides of a comparison round differently (measured: up to 0.03 for attention, logits a little less).
 BOUNDS = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 8e-2}
@@ -52,9 +56,21 @@ def stock_run(model: PreTrainedModel, vocabulary: int) -> Stock:
     padding = getattr(model.config.get_text_config(decoder=True), "pad_token_id", None)
     if padding is not None:  # some families give padding no position, so that steps over it are counted otherwise
         ids[ids == padding] = (padding + 1) % vocabulary
-    with torch.inference_mode():
+    with torch.inference_mode(), _hooks_as_before(model):
         output = model(ids, use_cache=False, output_hidden_states=True)
     return Stock(ids, output.logits[0].float(), tuple(stream[0].float() for stream in output.hidden_states))
+
+
+@contextmanager
+def _hooks_as_before(model: nn.Module) -> Iterator[None]:
+    """Takes out what transformers hangs into a model that is asked for hidden states, which would slow every step."""
+    before = {module: (set(module._forward_hooks), CAPTURING in vars(module)) for module in model.modules()}
+    yield
+    for module, (hooks, capturing) in before.items():
+        for added in module._forward_hooks.keys() - hooks:
+            del module._forward_hooks[added]
+        if not capturing:
+            vars(module).pop(CAPTURING, None)
 
 
 def prove(engine: Engine, stock: Stock) -> tuple[Proof, ...]:
@@ -104,12 +120,14 @@ def _error(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def _stepped(engine: Engine, ids: torch.Tensor) -> torch.Tensor:
-    """The logits of all positions, the last few taken one cached step at a time, another branch taken before them.
+    """The logits of all positions: some in one pass, some more at once, the last few one cached step at a time.
 
-    The branch finds the families that keep a running state in their modules, where the next text would go on from it.
+    Several tokens on a filled cache are what a long prompt in pieces brings. Another branch is taken before the steps:
+    it finds the families that keep a running state in their modules, where the next text would go on from it.
     """
     cache = new_cache(engine.anatomy.config)
-    logits = [engine.model(ids[:, :-STEPS], past_key_values=cache, use_cache=True).logits[0]]
+    whole, more = ids[:, : -STEPS - TOGETHER], ids[:, -STEPS - TOGETHER : -STEPS]
+    logits = [engine.model(part, past_key_values=cache, use_cache=True).logits[0] for part in (whole, more)]
     engine.model(ids[:, :1], past_key_values=branch(cache), use_cache=True)
     for part in ids[:, -STEPS:].split(1, dim=1):
         logits.append(engine.model(part, past_key_values=cache, use_cache=True).logits[0])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from model_runtime.moment import Intervention
 from model_runtime.recording import Recording
 
+WEIGHED_EVERY = 16  # tokens that a text grows by: each adds little, and weighing takes longer than a small step
 MOST = 128  # recordings: looking through them stays quick, and some hundred visitors find their own again
 Key = tuple[tuple[int, ...], tuple[Intervention, ...]]  # ids, interventions
 
@@ -32,9 +33,10 @@ class Shelf:
     def nbytes(self) -> int:
         """Bytes held, what recordings share counted once."""
         held: dict[int, int] = {}
-        for storages in self._storages.values():
-            held.update(storages)
-        for recording in self._recordings.values():
+        for key, recording in self._recordings.items():
+            if key not in self._storages:
+                self._storages[key] = recording.storages()
+            held.update(self._storages[key])
             held.update(recording.answered())
         return sum(held.values())
 
@@ -63,13 +65,18 @@ class Shelf:
 
     def put(self, recording: Recording) -> None:
         """Keeps a recording, drops those that are its beginnings, and the longest unused until the bound holds."""
+        beginnings = []
         if recording.cuttable:  # then a beginning comes back from the longer one at no cost
-            for key in [key for key in self._recordings if _begins(recording, key)]:
-                self._drop(key)
+            beginnings = [key for key in self._recordings if _begins(recording, key)]
+        for key in beginnings:
+            self._drop(key)
         self._recordings[_key(recording)] = recording
         self._touch(_key(recording))
-        self._storages[_key(recording)] = recording.storages()
-        while len(self) > MOST or (len(self) > 1 and self.nbytes > self.limit):
+        while len(self) > MOST:
+            self._drop(next(iter(self._recordings)))
+        if beginnings and len(recording.ids) % WEIGHED_EVERY:
+            return
+        while len(self) > 1 and self.nbytes > self.limit:
             self._drop(next(iter(self._recordings)))
 
     def clear(self) -> None:
@@ -89,7 +96,8 @@ class Shelf:
         self._used[key] = self._clock()
 
     def _drop(self, key: Key) -> None:
-        del self._recordings[key], self._storages[key], self._used[key]
+        del self._recordings[key], self._used[key]
+        self._storages.pop(key, None)
 
 
 def _key(recording: Recording) -> Key:

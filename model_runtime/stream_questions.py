@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from model_runtime.errors import OutOfRange
 from model_runtime.lens import lens_grid
 from model_runtime.lens_position import lens_cell, lens_curves
@@ -36,9 +38,11 @@ class StreamQuestions(Questions):
 
         Raises:
             FeatureUnavailable: The streams' proof failed.
+            NotFinite: The model computed NaN or infinite logits; `hidden` still gives each stream.
         """
         with self._lock:
             recording = self._stream_recording(moment)
+            self._require_numbers(moment)
             return residual_table(self._engine, recording, self._changes(moment.interventions).edits)
 
     def stream_similarity(self, moment: Moment, position: int = -1) -> StreamSimilarity:
@@ -91,10 +95,14 @@ class StreamQuestions(Questions):
 
         Raises:
             FeatureUnavailable: The lens's proof failed.
+            NotFinite: The model computed NaN or infinite logits, so that rows have no output to be compared with.
         """
         self._require("lens")
         with self._lock:
-            return lens_grid(self._engine, self._recording(moment), self._vocabulary, self._between(middle))
+            grid = lens_grid(self._engine, self._recording(moment), self._vocabulary, self._between(middle))
+            for position in np.flatnonzero(np.isnan(grid.target_probability[-1])).tolist():
+                self._choice_and_logits(moment, position)  # which says why there is no output
+            return grid
 
     def lens_curves(self, moment: Moment, ids: Iterable[int], position: int = -1, middle: bool = True) -> LensCurves:
         """Some tokens followed through the layers at one position.

@@ -3,7 +3,7 @@
 Of a run only its start is kept. What is no run is kept as a bit for each query and key, packed eight to a byte.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -13,8 +13,7 @@ from model_runtime.weights import visible_keys
 Met = dict[int, torch.Tensor]
 
 
-@dataclass(frozen=True)
-class Mask:
+class Mask(NamedTuple):
     """What hides keys in one layer.
 
     Attributes:

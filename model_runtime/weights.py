@@ -67,20 +67,24 @@ def scores_of(query: torch.Tensor, key: torch.Tensor, formula: Formula, visible:
 
     Args:
         query: [head, query, head width].
-        key: [head, key, head width].
+        key: [key/value head, key, head width]; neighbouring query heads share one.
         formula: The layer's.
         visible: Boolean, broadcastable to [head, query, key].
 
     Returns:
         [head, query, key] float32, the lowest float32 where not visible.
     """
-    scores = query.float() @ key.float().transpose(-1, -2) * formula.scaling
+    heads, rows, width = query.shape
+    # The query heads that share a key head are multiplied as one, and what can be large is changed in place.
+    together = query.float().reshape(key.shape[0], -1, width)
+    scores = (together @ key.float().transpose(-1, -2)).reshape(heads, rows, -1)
+    scores *= formula.scaling
     if formula.softcap is not None:
         scores = torch.tanh(scores / formula.softcap) * formula.softcap
     if formula.bias is not None:
         scores = scores + formula.bias[:, None, : key.shape[-2]].float()
     # The lowest number and not minus infinity: a row that sees nothing must not become NaN.
-    return scores.masked_fill(~visible, torch.finfo(torch.float32).min)
+    return scores.masked_fill_(~visible, torch.finfo(torch.float32).min)
 
 
 def attention_output(

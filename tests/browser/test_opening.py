@@ -258,7 +258,7 @@ def folders(tmp_path: Path) -> dict[str, str]:
         ("org/large", "15.3 GB and cpu has 2.0 GB free"),
     ],
 )
-def test_what_cannot_be_opened_is_said_beside_the_picker(
+def test_what_cannot_be_opened_is_said_at_the_picker(
     page: Page, folders: dict[str, str], asked: str, words: str
 ) -> None:
     step(page)
@@ -271,8 +271,9 @@ def test_what_cannot_be_opened_is_said_beside_the_picker(
     picker, said = page.locator("#model-picker").bounding_box(), wrong.bounding_box()
     assert picker
     assert said
-    assert 0 <= said["x"] - (picker["x"] + picker["width"]) < 20
-    assert said["y"] < picker["y"] + picker["height"]
+    bottom = picker["y"] + picker["height"]
+    beside = 0 <= said["x"] - (picker["x"] + picker["width"]) < 20 and said["y"] < bottom
+    assert beside or 0 <= said["y"] - bottom < 20  # long reasons have a line of their own right below
     assert (shown(page), text(page)) == ("Tokenscope's own small model", before)
     assert page.input_value("#prompt textarea") == "The capital of Japan is"
     wrong.get_by_role("button", name="Change the name").click()

@@ -24,7 +24,6 @@ REASONS: dict[str, str] = {
     "inkling2_text": POSITION_BIAS,
     "inkling_text": POSITION_BIAS,
     "longcat_flash": TWICE,
-    "minimax": "Stock hands out the attention of single blocks of its text, and not that of the whole text.",
     "musicgen": AUDIO,
     "musicgen_melody": AUDIO,
     "openai-gpt": "Its attention goes neither through transformers' interface nor through steps that can be followed.",

@@ -62,7 +62,8 @@ class Stock:
         return Run(
             output.logits[0].numpy(),
             np.stack([stream[0].numpy() for stream in streams]),
-            tuple(row[0].numpy() for row in rows if row is not None),
+            # MiniMax lists its linear attention, too, by blocks of its text.
+            tuple(row[0].numpy() for row in rows if row is not None and row.shape[-1] == len(ids)),
         )
 
     def logits(self, ids: Ids) -> Array:

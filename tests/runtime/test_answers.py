@@ -118,7 +118,7 @@ def test_the_card_tells_the_facts(llama):
     assert (card.model_type, card.architecture) == ("llama", "LlamaForCausalLM")
     assert (card.device, card.dtype, card.chat) == ("cpu", "float32", True)
     assert card.parameters == sum(parameter.numel() for parameter in llama._engine.model.parameters())
-    readings = {"distribution", "hidden", "lens", "attention", "ablation"}
+    readings = {"distribution", "hidden", "lens", "attention", "ablation", "replay"}
     assert {proof.feature for proof in card.proofs} == readings | {"middle", "contributions", "heads", "neurons"}
 
 

@@ -13,7 +13,8 @@ from model_runtime.anatomy import dissect
 from model_runtime.masks import _choices
 from tests.runtime.comparison import BOUND, moment_of, some_ids
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import CONTEXT, VOCABULARY, WINDOW
+from tests.runtime.families import CONTEXT, OUTSIDE, VOCABULARY, WINDOW
+from tests.runtime.test_heads_ablation import projection_of
 
 FAMILIES = ["phi3", "llama", "gpt2", "gpt_neox", "gemma2", "mistral", "qwen3"]
 IDS = some_ids(20, VOCABULARY, seed=31)
@@ -258,14 +259,15 @@ def test_counts_of_scores_by_brute_force(tokens, reach):
     assert found == {name: int(mask.sum()) for name, mask in expected.items()}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, *OUTSIDE])
 def test_own_masks_are_those_of_stock_attention(family):
     pair, model = pair_of(family)
     table = model.masks(moment_of(model, IDS))
     with torch.no_grad():
         rows = pair.stock(torch.tensor([IDS]), output_attentions=True, use_cache=False).attentions
     assert sorted(layer for mask in table.own for layer in mask.layers) == [0, 1, 2]
-    assert len(table.own) == len({reach for *_, reach in layers_of(pair.stock.config)})
+    kinds = {"local", "global"} if family == "gpt_neo" else {reach for *_, reach in layers_of(pair.stock.config)}
+    assert len(table.own) == len(kinds)
     for mask in table.own:
         for layer in mask.layers:
             seen = (rows[layer][0] > 0).any(0).numpy()
@@ -290,13 +292,11 @@ def test_layers_without_a_known_mask_are_named():
 
 # --- kernels ----------------------------------------------------------------------------------------------------------
 
-OUTPUTS = {"gpt2": "attn.c_proj", "gpt_neox": "attention.dense"}
-
 
 def stock_attention(pair, layer):
     """[token, heads x value width] what the stock model's eager attention hands to its output projection."""
     kept = []
-    module = dissect(pair.stock).layers[layer].get_submodule(OUTPUTS.get(pair.family, "self_attn.o_proj"))
+    module = projection_of(dissect(pair.stock).layers[layer])
     hook = module.register_forward_pre_hook(lambda module, args: kept.append(args[0][0]))
     with torch.no_grad():
         pair.stock(torch.tensor([IDS]), use_cache=False)
@@ -304,7 +304,7 @@ def stock_attention(pair, layer):
     return kept[0]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, *OUTSIDE])
 def test_every_kernel_gives_the_models_own_attention(family, monkeypatch):
     pair, model = pair_of(family)
     moment = moment_of(model, IDS)

@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from model_runtime import FeatureUnavailable
+from model_runtime.model import Model
 from model_runtime.weights import scores_of, softmax_with_sink
 from tests.runtime.comparison import (
     BOUND,
@@ -20,7 +21,8 @@ from tests.runtime.comparison import (
     stock_answers,
 )
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES, FURTHER, HYBRID, ODD, VOCABULARY, WINDOW, config_of
+from tests.runtime.families import FAMILIES, FURTHER, HYBRID, ODD, OUTSIDE, VOCABULARY, WINDOW, build, config_of
+from tests.runtime.tokenizers_for_tests import byte_level
 
 IDS = some_ids(TOKENS, VOCABULARY)
 WINDOWED = [family for family, one in FAMILIES.items() if one.get("sliding_window") or one.get("window_size")]
@@ -116,6 +118,32 @@ def test_the_oracle_for_falcon_with_alibi():
     scores = (torch.einsum("qhd,khd->hqk", query, key) - slopes[:, None, None] * distance) / 8**0.5
     rows = scores.masked_fill(distance < 0, -torch.inf).softmax(-1).numpy()
     assert np.abs(rows - stock_answers(pair.stock, IDS).attention[1]).max() < BOUND
+
+
+@pytest.mark.parametrize("family", ["bloom", "mpt", "falcon:alibi"])
+def test_a_shorter_text_in_between_leaves_a_longer_ones_penalties(family):
+    pair, model = pair_of(family)
+    moment, expected = moment_of(model, IDS), stock_answers(pair.stock, IDS)
+    for asked in (moment, moment_of(model, IDS[:6]), moment):
+        for layer in range(3):
+            shown = model.attention(asked, layer, 1).weights
+            count = len(asked.ids)
+            assert np.abs(shown - expected.attention[layer][1, :count, :count]).max() < BOUND
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", OUTSIDE)
+def test_keys_and_values_are_the_caches_own(family, dtype):
+    """Some of these families multiply copies in float32; what is kept are the tensors that the cache holds anyway."""
+    model = Model(build(family, FAMILIES[family]).model.to(dtype), byte_level())
+    assert [proof for proof in model.card().proofs if not proof.passed] == []
+    recording = model._recording(stepped(model, IDS))
+    for layer, cached in enumerate(recording.cache.layers):
+        for mine, its in ((recording.keys[layer], cached.keys), (recording.values[layer], cached.values)):
+            assert mine.dtype == dtype
+            assert mine.data_ptr() == its.data_ptr()
+            assert torch.equal(mine, its[0])
+        assert recording.layer_queries(layer).dtype == dtype
 
 
 def test_what_cannot_be_followed_says_so():

@@ -14,7 +14,7 @@ from model_runtime.anatomy import dissect
 from model_runtime.model import Model
 from tests.runtime.comparison import BOUND, moment_of, some_ids
 from tests.runtime.conftest import pair_of
-from tests.runtime.families import FAMILIES, VOCABULARY, build
+from tests.runtime.families import FAMILIES, OUTSIDE, VOCABULARY, build
 from tests.runtime.tokenizers_for_tests import byte_level
 
 IDS = some_ids(24, VOCABULARY, seed=6)
@@ -96,7 +96,9 @@ def test_zero_equals_zeroed_slices_in_stock(family):
     assert (logits_of(model, moment.restored()) - whole).abs().max() < BOUND * whole.abs().max()
 
 
-@pytest.mark.parametrize("family", ["llama", "mistral", "phi3", "qwen3", "gpt2", "gpt_neox", "opt", "olmo2", "cohere"])
+@pytest.mark.parametrize(
+    "family", ["llama", "mistral", "phi3", "qwen3", "gpt2", "gpt_neox", "opt", "olmo2", "cohere", *OUTSIDE]
+)
 def test_with_the_same_kernel_they_are_equal_to_the_last_bit(family):
     _, model = pair_of(family)
     torch_model = build(family, FAMILIES[family]).model  # stock, with the kernel that transformers itself chooses
@@ -107,7 +109,7 @@ def test_with_the_same_kernel_they_are_equal_to_the_last_bit(family):
     assert torch.equal(found, expected)
 
 
-@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2", "gpt_oss", "gpt_neox", "deepseek_v3", "olmo2", "phi3"])
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2", "gpt_oss", "gpt_neox", "deepseek_v3", "phi3", "mpt"])
 def test_mean_equals_means_over_the_reference_texts_in_stock(family):
     pair, model = pair_of(family)
     texts = reference_texts(model._vocabulary, model.card().context)
@@ -232,7 +234,15 @@ def test_without_attention_there_is_no_ablation():
 
 
 @pytest.mark.parametrize(
-    ("family", "by"), [("llama", "zero"), ("llama", "mean"), ("gpt_oss", "zero"), ("gpt2", "zero")]
+    ("family", "by"),
+    [
+        ("llama", "zero"),
+        ("llama", "mean"),
+        ("gpt_oss", "zero"),
+        ("gpt2", "zero"),
+        ("bloom", "zero"),
+        ("falcon", "zero"),
+    ],
 )
 def test_a_scan_equals_one_run_a_head(family, by):
     pair, model = pair_of(family)

@@ -107,3 +107,18 @@ def test_the_strip_is_shaded_as_by_the_whole_map(llama):
     moment = moment_of(llama, IDS)
     part = attention_measure(llama.attention(moment, 1, 2, 10, 20), 17, len(IDS)).values
     assert np.allclose(part, attention_measure(llama.attention(moment, 1, 2), 17).values, atol=1e-7, equal_nan=True)
+
+
+def test_a_mosaic_that_would_take_minutes_is_not_drawn_and_says_why(llama, monkeypatch):
+    """What is known already is not counted: a step adds its own row to each head."""
+    moment = moment_of(llama, IDS)
+    llama._shelf.clear()
+    view = View(branches=(moment.to_text(),), cursor=20)
+    assert llama.mosaic_weights(moment) == 3 * 4 * len(IDS) ** 2
+    monkeypatch.setitem(panel.MOST_WEIGHTS, "cpu", 1000)
+    told = panel.draw_mosaic(scene_of(llama, view))["unavailable"]
+    assert "12 heads over 24 tokens" in told
+    llama.mosaic(moment)
+    longer = llama.step(moment)
+    assert llama.mosaic_weights(longer) == 3 * 4 * (len(IDS) + 1)
+    assert "cells" in panel.draw_mosaic(scene_of(llama, view.at(longer)))

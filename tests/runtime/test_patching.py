@@ -30,6 +30,8 @@ WRITERS = {
     "cohere": ("self_attn", "mlp"),  # side by side
     "gpt_neox": ("attention", "mlp"),  # side by side
     "falcon": ("self_attention", "mlp"),  # side by side, added in place
+    "gptj": ("attn", "mlp"),  # side by side
+    "xglm": ("self_attn", "fc2"),
     "gemma2": ("post_attention_layernorm", "post_feedforward_layernorm"),
     "olmo2": ("post_attention_layernorm", "post_feedforward_layernorm"),
     "exaone4": ("post_attention_layernorm", "post_feedforward_layernorm"),
@@ -38,7 +40,7 @@ WRITERS = {
     "gpt_oss": ("self_attn", "mlp"),
     "deepseek_v3": ("self_attn", "mlp"),
 }
-HEADS = ["llama", "phi3", "gpt2", "granite", "cohere", "gpt_neox", "gemma2", "olmo2", "opt", "gpt_oss", "deepseek_v3"]
+HEADS = [family for family in WRITERS if family not in ("exaone4", "mixtral")]
 
 
 def first_of(output):

@@ -155,6 +155,8 @@ def test_a_penalty_for_distance():
     np.testing.assert_allclose(scheme.slopes, 2.0 ** (-8 * (np.arange(4) + 1) / 4), rtol=1e-6)
     packing = model.packing(FIRST, SECOND)
     assert [run.possible for run in packing.runs] == [True, False, True, False]
+    scheme = pair_of("falcon:alibi")[1].position_scheme()  # scaled like the rest of the score before it is added
+    np.testing.assert_allclose(scheme.slopes, 2.0 ** (-8 * (np.arange(4) + 1) / 4) / 8**0.5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("family", ["mamba", "gptj"])

@@ -228,6 +228,6 @@ def test_what_does_not_exist_is_refused(llama, ask):
     "ask", [Model.residual, Model.stream_similarity, lambda model, moment: model.token_similarity(moment, 0)]
 )
 def test_where_streams_cannot_be_read_it_says_so(ask):
-    model = pair_of("mamba")[1]
+    model = pair_of("gemma3n_text")[1]
     with pytest.raises(FeatureUnavailable, match="hidden"):
         ask(model, moment_of(model, IDS))

@@ -24,27 +24,27 @@ IDS = some_ids(20, VOCABULARY)
 
 class SwappedHeads(Recorder):
     def attended(self, layer, call, output):
-        super().attended(layer, replace(call, query=call.query[:, [1, 0, 2, 3]]), output)
+        super().attended(layer, call._replace(query=call.query[:, [1, 0, 2, 3]]), output)
 
 
 class ShiftedPositions(Recorder):
     def attended(self, layer, call, output):
-        super().attended(layer, replace(call, key=call.key.roll(1, dims=2)), output)
+        super().attended(layer, call._replace(key=call.key.roll(1, dims=2)), output)
 
 
 class DroppedMask(Recorder):
     def attended(self, layer, call, output):
-        super().attended(layer, replace(call, mask=None), output)
+        super().attended(layer, call._replace(mask=None), output)
 
 
 class WrongScaling(Recorder):
     def attended(self, layer, call, output):
-        super().attended(layer, replace(call, formula=replace(call.formula, scaling=1.0)), output)
+        super().attended(layer, call._replace(formula=replace(call.formula, scaling=1.0)), output)
 
 
 class DroppedBias(Recorder):
     def attended(self, layer, call, output):
-        super().attended(layer, replace(call, formula=replace(call.formula, bias=None)), output)
+        super().attended(layer, call._replace(formula=replace(call.formula, bias=None)), output)
 
 
 class NotWhatIsUsed(Recorder):

@@ -304,7 +304,7 @@ def test_what_the_model_does_not_have_is_refused(llama):
     moment = moment_of(llama, IDS)
     with pytest.raises(OutOfRange, match="streams 0 to 3"):
         llama.tokens(moment.steered(replace(STEERS[0], layer=4)))
-    with pytest.raises(BadMoment, match="320 tokens"):
+    with pytest.raises(BadMoment, match="token id 320; this model has ids 0 to 319"):
         llama.tokens(moment.steered(replace(STEERS[0], plus=((VOCABULARY,), 0))))
     with pytest.raises(ContextFull):
         llama.tokens(moment.steered(replace(STEERS[0], plus=((5,) * 65, 0))))

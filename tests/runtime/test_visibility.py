@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from model_runtime.chunks import joined
 from model_runtime.model import Model
-from model_runtime.visibility import packed, stacked, starts_of, unpacked
+from model_runtime.visibility import Mask, packed, stacked, starts_of, unpacked
 from tests.runtime.comparison import BOUND, TOKENS, differences, moment_of, some_ids, stepped_answers, stock_answers
 from tests.runtime.families import VOCABULARY, build
 from tests.runtime.test_caches import CHOOSING
@@ -67,11 +68,11 @@ def test_a_mask_that_differs_between_heads_is_not_kept():
 def test_a_run_has_a_start_and_a_hole_has_none():
     window = torch.ones(1, 1, 4, 4, dtype=torch.bool).tril()
     window[..., 3, :2] = False
-    assert starts_of(window, True, 4, 4, {}).tolist() == [0, 0, 0, 2]
+    assert starts_of(Mask(window, True, False, 4, 4), {}).tolist() == [0, 0, 0, 2]
     hole = window.clone()
     hole[..., 2, 1] = False
-    assert starts_of(hole, True, 4, 4, {}) is None
-    assert starts_of(None, False, 4, 4, {}) is None
+    assert starts_of(Mask(hole, True, False, 4, 4), {}) is None
+    assert starts_of(Mask(None, False, False, 4, 4), {}) is None
 
 
 def test_the_weights_of_chosen_keys_are_those_of_stock(choosing):
@@ -120,7 +121,7 @@ def test_chunks_that_keep_it_in_other_ways_stay_apart(choosing):
     plain = replace(chunk, seen=(None,) * 3)
     assert chunk.joins(chunk)
     assert not chunk.joins(plain)
-    assert chunk.joined(chunk).seen[0].shape[0] == 2 * chunk.tokens
+    assert joined([chunk, chunk]).seen[0].shape[0] == 2 * chunk.tokens
 
 
 def test_a_mask_that_is_no_window_is_said_to_be_chosen(choosing):

@@ -10,6 +10,7 @@ let tried = ''; // the name that was asked for last
 let ticket = null; // of the load that this page waits for
 let last = 0;
 let next = null; // the action that follows when it is there
+const LONG = 170; // characters of an error that fit beside the picker; longer ones have a line of their own
 
 /** Loads a model and then shows it, or does what comes `then`: [action, detail]. A load that is under way on this page ends. */
 tokenscope.loadModel = ({ name, precision, then = null }) => {
@@ -78,6 +79,7 @@ window.addEventListener('tokenscope-error', ({ detail }) => {
   if (detail.kind === 'progress') return;
   wrong.hidden = detail.at !== 'model-picker' || ticket !== null;
   wrong.querySelector('p').textContent = wrong.hidden ? '' : detail.words;
+  wrong.classList.toggle('ts-long', detail.words.length > LONG);
 });
 wrong.querySelector('.ts-mend').addEventListener('click', (event) => {
   event.stopPropagation(); // a click beside the picker would close it

@@ -7,8 +7,16 @@ const button = element.querySelector('.ts-message-button');
 let marked = null;
 let drawn = 0; // when the server last said something
 let opened = false; // whether the first answer has come
+let covered = []; // elements that the server had nothing to draw for
 let working = false; // whether the line tells of an answer that takes its time
 let before = null; // how many visitors have their turn before this page, while it waits for one
+
+// What the model computed no numbers for says so in its place, and what it showed before goes.
+function cover(missing) {
+  for (const host of covered) host.removeAttribute('data-missing');
+  covered = Object.keys(missing).map((id) => document.getElementById(id)).filter(Boolean);
+  for (const host of covered) host.setAttribute('data-missing', missing[host.id]);
+}
 
 function show({ kind, text: words, at, fraction, button: offer = null }) {
   line.className = `ts-message ts-${kind}`;
@@ -26,6 +34,9 @@ function show({ kind, text: words, at, fraction, button: offer = null }) {
 }
 
 function draw() {
+  if (props.value?.missing) cover(props.value.missing);
+  // A report that was on its way when its question or play was stopped: it is late, and would stand here for good.
+  if (props.value?.more && !window.tokenscope.busyFor()) return;
   working = false;
   drawn = performance.now();
   if (!props.value) return;

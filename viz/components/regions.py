@@ -7,14 +7,19 @@ class Session(Drawn):
     """Holds the view and sends every action with it. Invisible.
 
     Value: {"view": the view as JSON or None, "turn": new with each answer, "more": whether further answers follow by
-    themselves}. Events: `act`, `play`, `scan`, `stop`, with {"name", "detail", "view"} as data.
+    themselves}; of an answer that takes long also "follows", and first of all "ticket", to follow it with. Events:
+    `act`, `play`, `scan`, `follow`, `stop`, with {"name", "detail", "view"} as data.
     """
 
     files = "session"
 
 
 class MessageLine(Drawn):
-    """One line of plain text. Value: {"kind": notice, error or progress, "text", "at": element id, "fraction"}."""
+    """One line of plain text.
+
+    Value: {"kind": notice, error or progress, "text", "at": element id, "fraction"}; of an answer also "missing": why
+    elements have nothing to show, by id, and "more": whether further answers follow by themselves.
+    """
 
     files = "message"
 

@@ -32,7 +32,11 @@ watch('value', () => {
     tokenscope.viewed(value.view);
   }
   answers += 1;
-  document.body.dataset.turn = value.turn;
+  if (value.ticket) { // the answer takes long: it is followed, and can be stopped
+    tokenscope.following();
+    trigger('follow', { name: 'follow', detail: { ticket: value.ticket }, view: value.view });
+  }
+  if (!value.follows) document.body.dataset.turn = value.turn;
   tokenscope.answered(value.more);
   if (value.arriving) tokenscope.arrive(value.arriving);
 });

@@ -17,13 +17,13 @@ window.tokenscope = (() => {
   let busy = true; // opening the page is the first action
   let began = performance.now(); // when the action that is waited for was sent
   let heard = 0; // when an answer came last
-  let playing = null; // what goes on by itself until it is stopped: 'play' or 'scan'
+  let playing = null; // what goes on by itself until it is stopped: 'play', 'scan' or a long 'answer'
 
   // What is patient lets a play or a scan end by itself first.
   function act(name, detail = {}, { held = false, patient = false } = {}) {
     // A held key repeats faster than answers come: those repeats are dropped. Single presses are counted and kept.
     if (held && (busy || waiting.length)) return;
-    if (playing && !patient) stop();
+    if (playing && playing !== 'answer' && !patient) stop();
     const last = waiting.at(-1);
     if (last && last.name === name && ABSOLUTE.has(name)) last.detail = detail;
     else if (waiting.length < MOST_WAITING) waiting.push({ name, detail, held });
@@ -52,6 +52,7 @@ window.tokenscope = (() => {
     playing = name;
     document.body.classList.toggle('ts-playing', name === 'play');
     document.body.classList.toggle('ts-scanning', name === 'scan');
+    document.body.classList.toggle('ts-answering', name === 'answer');
   }
 
   function answered(more) {
@@ -61,6 +62,9 @@ window.tokenscope = (() => {
     busy = false;
     pump();
   }
+
+  /** The answer that is waited for takes long; it can be stopped. */
+  const following = () => setPlaying('answer');
 
   /** Whether an action of this name has not been sent yet. */
   const pending = (name) => waiting.some((action) => action.name === name);
@@ -201,7 +205,7 @@ window.tokenscope = (() => {
   }
 
   return {
-    act, stop, answered, failed, failures, connect, isPlaying: () => Boolean(playing), onView, view, viewed,
+    act, stop, answered, following, failed, failures, connect, isPlaying: () => Boolean(playing), onView, view, viewed,
     busyFor, silentFor, underWay, pending, decode, percent, whole,
     colours, theme, mix, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
     showTip, hideTip,

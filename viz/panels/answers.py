@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from model_runtime.errors import (
     BadMoment,
     InputError,
+    NotFinite,
     TokenscopeError,
 )
 from viz.labels import shorten
@@ -26,7 +27,7 @@ from viz.panels.models import AUTO, Models
 from viz.panels.pin_actions import PIN_ACTIONS
 from viz.panels.places import place_of
 from viz.panels.prompt_parts import PART_ACTIONS, filled
-from viz.panels.scene import scene_of
+from viz.panels.scene import Scene, scene_of
 from viz.panels.shared_views import read, revisited
 from viz.panels.steer_actions import STEER_ACTIONS
 from viz.panels.tabs import ALL, TAB_OF, Draw
@@ -69,6 +70,8 @@ _ACTIONS: Final = {
     **CHOOSING_ACTIONS,
     **PART_ACTIONS,
 }
+# Outputs whose element has another id than their name.
+_ELEMENTS: Final = {"map": "model-map", "parts": "prompt-parts", "strip": "token-strip", "heads": "head-table"}
 # Seconds a played token stays at least: faster than this the eye cannot follow.
 PACE: Final = 0.05
 
@@ -216,7 +219,7 @@ class Desk:
                 text = progress.text + (
                     f". Stopped {self.limits.words}; what was found so far stays." if stopped else ""
                 )
-                message = {"kind": kind, "text": text, "at": "", "fraction": fraction}
+                message = {"kind": kind, "text": text, "at": "", "fraction": fraction, "more": not ended}
                 session = self._session(sent_view, more=not ended)
                 yield {"session": session, "message": message, name: {"scan": progress.payload}}
                 if stopped:
@@ -257,14 +260,11 @@ class Desk:
         hidden = {name for name, tab in TAB_OF.items() if tab != scene.view.tab}
         if before is not None:
             hidden |= {name for name, part in _DEPENDS.items() if part(before) == part(scene.view)}
-        payloads = {name: draw(scene) for name, draw in DRAWN.items() if name not in hidden}
+        payloads, missing = _payloads(scene, [name for name in DRAWN if name not in hidden])
         spent = (time.perf_counter() - began) * 1000
-        message = {
-            "kind": "notice",
-            "text": outcome.notice or f"answered in {spent:.0f} ms",
-            "at": "",
-            "fraction": None,
-        }
+        told = next(iter(missing.values()), outcome.notice or f"answered in {spent:.0f} ms")
+        kind = "error" if missing else "notice"
+        message = {"kind": kind, "text": told, "at": "", "fraction": None, "missing": missing, "more": more}
         return {"session": self._session(scene.view.to_json(), more=more), "message": message, **payloads}
 
     def refuse(self, error: TokenscopeError, name: str, sent_view: object) -> Answer:
@@ -275,6 +275,17 @@ class Desk:
     def _session(self, view: object, *, more: bool) -> dict[str, Any]:
         # Each answer differs from every other, also across a restart: the page would not notice an equal value.
         return {"view": view, "turn": secrets.token_hex(8), "more": more}
+
+
+def _payloads(scene: Scene, names: list[str]) -> tuple[Answer, dict[str, str]]:
+    """The payloads of outputs, and by element id why some have none: the model computed no numbers to draw."""
+    payloads, missing = {}, {}
+    for name in names:
+        try:
+            payloads[name] = DRAWN[name](scene)
+        except NotFinite as error:
+            missing[_ELEMENTS.get(name, name.replace("_", "-"))] = str(error)
+    return payloads, missing
 
 
 _WELCOME: Final = (

@@ -20,6 +20,8 @@ from viz.window import window_to
 MOSAIC_CELLS = 32
 # Up to so many tokens the heads' labels cost little; in longer texts the mosaic names them once the tab Heads has.
 LABELLED_TOKENS = 64
+# Weights of all heads that the page waits for without being asked: some ten seconds. Stepping adds few to those known.
+MOST_WEIGHTS = {"cpu": 2**31, "cuda": 2**36}
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,23 @@ def draw_side(scene: Scene) -> dict[str, Any]:
 
 def draw_mosaic(scene: Scene) -> dict[str, Any]:
     """Returns the mosaic's payload, or why this model has none."""
+    card = scene.card
     try:
+        weights = scene.model.mosaic_weights(scene.moment, hide=scene.hide)
+        if weights > MOST_WEIGHTS["cuda" if card.device.startswith("cuda") else "cpu"]:
+            return {"unavailable": _too_many(card.layers * card.heads, len(scene.labels), weights, card.device)}
         mosaic = scene.model.mosaic(scene.moment, cells=MOSAIC_CELLS, hide=scene.hide)
     except FeatureUnavailable as error:
         return {"unavailable": str(error)}
     facts = known_facts(scene, LABELLED_TOKENS)
     return mosaic_payload(mosaic, len(scene.labels), None if facts is None else facts.label)
+
+
+def _too_many(heads: int, tokens: int, weights: int, device: str) -> str:
+    return (
+        f"All {heads:,} heads over {tokens:,} tokens are {weights / 1e9:.1f} billion weights, minutes of work on this "
+        f"{device.partition(':')[0]}, so they are not drawn. Choose a head by its numbers: each opens at once."
+    )
 
 
 def _in_units(scene: Scene) -> tuple[AttentionMap, Units]:

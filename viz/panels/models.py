@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from model_runtime import CATALOGUE, Moment, Offer
-from model_runtime.errors import ModelNotFound, ModelUnsupported
+from model_runtime.errors import ModelNotFound, ModelTooLarge, ModelUnsupported
 from model_runtime.model_names import QUANTISED, WITH_ADAPTER, Source, read_name
 from viz.labels import shorten
 
@@ -122,8 +122,16 @@ class Models:
             )
 
     def of(self, moment: Moment, precision: str = AUTO) -> "Model":
-        """Returns the model that a moment was made with, in the precision that the page shows it in."""
-        return self.get(self.name_of(moment), precision=precision)
+        """Returns the model that a moment was made with, in the precision that the page shows it in.
+
+        Raises:
+            ModelError: It cannot be loaded, or may not be here; which text asks for it is said too.
+        """
+        name = self.name_of(moment)
+        try:
+            return self.get(name, precision=precision)
+        except (ModelNotFound, ModelUnsupported, ModelTooLarge) as error:
+            raise type(error)(f"This text was made with {name}, which cannot be opened here. {error}") from error
 
     def name_of(self, moment: Moment) -> str:
         """The name by which a moment's model is opened."""

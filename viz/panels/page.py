@@ -5,16 +5,18 @@ invisible `Session`, which sends the view along and gets the new one back.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
+from model_runtime.errors import TokenscopeError
 from model_runtime.turns import visiting
 from viz.components import assets
 from viz.components.regions import MessageLine, Place, Session, TabBar
 from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
+from viz.panels.answering import Answering
 from viz.panels.answers import Answer, Desk
 from viz.panels.api import endpoints
 from viz.panels.arriving import readable
@@ -83,14 +85,32 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
         """Puts an answer in the order of the outputs."""
         return [answer.get(name, gr.skip()) for name in outputs]
 
+    answering = Answering()
+
+    def soon(ask: Callable[[], Answer], view: object, page: gr.Request) -> list[Any]:
+        """Works an answer out for a visitor; its thread is another one, so the visitor is named there."""
+
+        def work() -> Answer:
+            with visiting(str(page.session_hash)):
+                return ask()
+
+        return listed(answering.soon(work, view))
+
     def opened(saved: object, words: str, mode: str, page: gr.Request) -> list[Any]:
-        with visiting(str(page.session_hash)):
-            return listed(desk.open(readable(saved), _request({}, words, mode)))
+        sent = readable(saved)
+        view = sent.get("view") if isinstance(sent, dict) else None
+        return soon(lambda: desk.open(sent, _request({}, words, mode)), view, page)
 
     def acted(words: str, mode: str, event: gr.EventData, page: gr.Request) -> list[Any]:
         name, detail, view = _sent(event)
-        with visiting(str(page.session_hash)):
-            return listed(desk.act(name, view, _request(detail, words, mode)))
+        return soon(lambda: desk.act(name, view, _request(detail, words, mode)), view, page)
+
+    def followed(event: gr.EventData) -> Iterator[list[Any]]:
+        _, detail, view = _sent(event)
+        try:
+            yield from map(listed, answering.follow(detail.get("ticket")))
+        except TokenscopeError as error:
+            yield listed(desk.refuse(error, "", view))
 
     def played(steps: object, event: gr.EventData, page: gr.Request) -> Iterator[list[Any]]:
         _, detail, view = _sent(event)
@@ -107,8 +127,10 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     playing = session.play(played, controls.steps, drawn, **long)
     scanning = session.scan(scanned, None, drawn, **long)
-    session.stop(None, cancels=[playing, scanning])
-    for event, name in ((opening, ""), (acting, ""), (playing, "'play'"), (scanning, "'scan'")):
+    following = session.follow(followed, None, drawn, **{**long, "concurrency_limit": 32})
+    session.stop(None, cancels=[playing, scanning, following])
+    going_on = ((playing, "'play'"), (scanning, "'scan'"), (following, "'answer'"))
+    for event, name in ((opening, ""), (acting, ""), *going_on):
         event.failure(None, js=failed.format(name), queue=False, show_progress="hidden")
 
 
