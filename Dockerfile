@@ -7,10 +7,10 @@ FROM python:3.12-slim
 RUN useradd --create-home --uid 1000 scope
 WORKDIR /home/scope/tokenscope
 
-# PyTorch's builds for the CPU, a tenth of the size. For CUDA: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# PyTorch's usual build carries CUDA. For a CPU alone, a tenth of the size: --build-arg TORCH_INDEX=<the index of its CPU builds>
+ARG TORCH_INDEX=""
 COPY requirements.txt ./
-RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -r requirements.txt
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements.txt
 
 COPY app.py settings.py LICENSE README.md ./
 COPY model_runtime/ model_runtime/
