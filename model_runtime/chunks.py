@@ -9,8 +9,8 @@ import torch
 from model_runtime.visibility import stacked
 
 # So many neighbours of like size are joined at once, up to this many tokens, so that a text written token by token
-# keeps few chunks while each token is copied only three times.
-JOINED_CHUNKS = 8
+# keeps few chunks while each token is copied only some five times.
+JOINED_CHUNKS = 4
 JOINED_TOKENS = 512
 
 

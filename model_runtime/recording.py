@@ -64,7 +64,7 @@ class Recording:
     @property
     def statistics(self) -> Statistics:
         """How well each token was predicted."""
-        return self.tally.read()
+        return self.tally.statistics
 
     def shared(self, ids: tuple[int, ...]) -> int:
         """How many leading tokens are the same."""

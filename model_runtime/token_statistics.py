@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ class Statistics:
         return cls(*(np.concatenate(column) for column in columns))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tally:
     """The statistics of a growing text. The newest tokens wait to be read some at a time, which is sooner done.
 
@@ -54,26 +55,27 @@ class Tally:
     logits: tuple[torch.Tensor, ...] = ()
     ids: tuple[int, ...] = ()
 
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Those of all tokens. May be asked for on several threads at once."""
+        if not self.ids:
+            return self.known
+        following = torch.tensor(self.ids, device=self.logits[0].device)
+        return Statistics.joined([self.known, statistics_of(torch.stack(self.logits), following)])
+
     def grown(self, logits: torch.Tensor, token: int) -> "Tally":
         """With one more token."""
-        longer = Tally(self.known, (*self.logits, logits), (*self.ids, token))
-        return longer if len(longer.ids) < MOST_WAITING else Tally(longer.read())
+        if "statistics" in vars(self) or len(self.ids) == MOST_WAITING:
+            return Tally(self.statistics, (logits,), (token,))
+        return Tally(self.known, (*self.logits, logits), (*self.ids, token))
 
     def joined(self, after: Statistics) -> "Tally":
         """With those of the tokens that follow."""
-        return Tally(Statistics.joined([self.read(), after]))
-
-    def read(self) -> Statistics:
-        """The statistics of all tokens."""
-        if self.ids:
-            following = torch.tensor(self.ids, device=self.logits[0].device)
-            newest = statistics_of(torch.stack(self.logits), following)
-            self.known, self.logits, self.ids = Statistics.joined([self.known, newest]), (), ()
-        return self.known
+        return Tally(Statistics.joined([self.statistics, after]))
 
     def cut(self, tokens: int) -> "Tally":
         """Of the first tokens."""
-        return Tally(self.read().cut(tokens))
+        return Tally(self.statistics.cut(tokens))
 
 
 def statistics_of(logits: torch.Tensor, following: torch.Tensor) -> Statistics:
