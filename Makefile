@@ -41,6 +41,7 @@ coverage-table: $(VENV)/.ready-dev ## check every type of model and write docs/c
 check: $(VENV)/.ready-dev ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	@find viz -name '*.pyi' -delete # gradio writes them when components are imported; half written by two at once, they mislead mypy
 	$(BIN)/mypy
 
 fix: $(VENV)/.ready-dev ## format, and mend what the linter can
