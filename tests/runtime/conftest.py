@@ -1,3 +1,5 @@
+import json
+import shutil
 from functools import cache
 
 import pytest
@@ -32,3 +34,23 @@ def llama_pair() -> tuple[Pair, Model]:
 def pieces_model() -> Model:
     """A model with a sentencepiece-like tokenizer."""
     return Model(build("llama", {}, seed=3).model, sentencepiece(), name="pieces")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    build("llama", {}).model.save_pretrained(folder)
+    byte_level().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def rewritten(folder, **changes):
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    return str(folder)

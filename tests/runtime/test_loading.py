@@ -1,7 +1,6 @@
 """Opening models: what works, and the plain words for what does not."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,30 +9,9 @@ import pytest
 
 import model_runtime
 from model_runtime import CATALOGUE, Library, ModelNotFound, ModelTooLarge, ModelUnsupported, load_model, offers
-from tests.runtime.families import build
-from tests.runtime.tokenizers_for_tests import byte_level
+from tests.runtime.conftest import rewritten
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("saved")
-    build("llama", {}).model.save_pretrained(folder)
-    byte_level().save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def folder(saved, tmp_path):
-    shutil.copytree(saved, tmp_path / "model")
-    return tmp_path / "model"
-
-
-def rewritten(folder, **changes):
-    file = folder / "config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
-    return str(folder)
 
 
 def test_a_folder(saved):

@@ -1,14 +1,12 @@
 """Models that are not shown here, each refused by its name with what to do instead."""
 
-import json
-import shutil
-
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
 from model_runtime import LoadingStopped, ModelNotFound, ModelUnsupported, load_model
+from tests.runtime.conftest import rewritten
 from tests.runtime.families import ABSENT, build
 from tests.runtime.tokenizers_for_tests import byte_level
 
@@ -19,26 +17,6 @@ SMALL = {
     "num_attention_heads": 4,
     "intermediate_size": 48,
 }
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("saved")
-    build("llama", {}).model.save_pretrained(folder)
-    byte_level().save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def folder(saved, tmp_path):
-    shutil.copytree(saved, tmp_path / "model")
-    return tmp_path / "model"
-
-
-def rewritten(folder, **changes):
-    file = folder / "config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
-    return str(folder)
 
 
 def kept(model, folder):
