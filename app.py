@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from model_runtime import CATALOGUE, Library, Offer
 from model_runtime.errors import TokenscopeError
 from settings import SettingError, Settings, read, unknown
+from viz import sentences
 from viz.components import assets
 from viz.components.theme import theme
 from viz.panels.limits import NO_LIMITS, Limits
@@ -130,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         settings = read(arguments)
         log_from(settings.log_level)
+        sentences.use(settings.language)
         models = models_of(settings)
         check_host(settings.host)
         serve(

@@ -148,6 +148,7 @@ class Settings:
         root_path: Path under which a proxy serves the page.
         login: (name, password) of those who may come in; none for everybody.
         mcp: Whether MCP clients may use the endpoints as tools.
+        language: The language of the page.
         log_level: The least important message that is logged.
     """
 
@@ -192,6 +193,7 @@ class Settings:
         "name:password of those who may come in, with commas; empty: everybody", _logins, ""
     )
     mcp: bool = _setting("whether MCP clients may connect, which needs gradio[mcp]: yes or no", _mcp, "no")
+    language: str = _setting("the language of the page: en, or one that viz/sentences holds", _text, "en")
     log_level: str = _setting(
         "the least important messages that are logged: debug, info, warning or error", _one_of(*LEVELS), "warning"
     )

@@ -11,7 +11,8 @@
     │   ├── BadMoment           a saved moment that cannot be read, or was made with another model
     │   ├── BadRecording        a saved recording that cannot be read
     │   ├── UnequalTexts        two texts that have to have the same number of tokens have not
-    │   └── NoChatTemplate      a chat was asked of a model whose tokenizer has no chat template that can write it
+    │   ├── NoChatTemplate      a chat was asked of a model whose tokenizer has no chat template that can write it
+    │   └── LanguageUnknown     the interface is not translated into that language
     └── ModelError              the model, its files or the machine stand in the way
         ├── ModelNotFound       no such model, or no way to reach it
         ├── ModelUnsupported    a model that this runtime cannot open
@@ -69,6 +70,10 @@ class UnequalTexts(InputError):
 
 class NoChatTemplate(InputError):
     """A chat was asked of a model whose tokenizer has no chat template, or one that cannot write the message."""
+
+
+class LanguageUnknown(InputError, ValueError):
+    """There is no translation of the interface into this language."""
 
 
 class ModelError(TokenscopeError):

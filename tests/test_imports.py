@@ -54,6 +54,7 @@ def _offences(path: Path) -> list[str]:
         "interventions": {"model_runtime.errors"},
         "moment": {"model_runtime.errors", "model_runtime.interventions"},
         "model_runtime": {"model_runtime"},
+        "viz.sentences": {"model_runtime.errors", "viz.sentences"},
         "viz.figures": DATA | {"viz"},
         "viz.components": DATA | {"viz"},
         "viz.panels": {"model_runtime", "viz"},

@@ -106,7 +106,9 @@ def test_variables_that_are_no_settings_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--queue", "none"], ["--device", "cuda:99"], ["--host", "192.0.2.1"]], ids=lambda given: given[0]
+    "arguments",
+    [["--queue", "none"], ["--device", "cuda:99"], ["--host", "192.0.2.1"], ["--language", "xx"]],
+    ids=lambda given: given[0],
 )
 def test_a_start_that_fails_says_why_and_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

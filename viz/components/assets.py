@@ -6,13 +6,14 @@ from typing import Final
 
 import plotly  # type: ignore[import-untyped]  # only to find its script
 
-from viz import colours
+from viz import colours, sentences
 
 _HERE: Final = Path(__file__).resolve().parent
 PLOTLY: Final = Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
 
 _SHARED_SCRIPTS: Final = (
     "tokenscope.js",
+    "sentences.js",
     "past.js",
     "reconnect.js",
     "elements.js",
@@ -84,7 +85,7 @@ def head() -> str:
     """Returns what the page's head needs: styles before the first paint, shared scripts before any component."""
     # A relative address, so that the page also works under a sub-path behind a proxy.
     plotly_address = f'window.tokenscopePlotly = "gradio_api/file={PLOTLY.as_posix()}";'
-    scripts = [colours.script(), plotly_address, *(read(name) for name in _SHARED_SCRIPTS)]
+    scripts = [colours.script(), sentences.script(), plotly_address, *(read(name) for name in _SHARED_SCRIPTS)]
     styles = [colours.style_sheet(), *(read(name) for name in _STYLES)]
     return "".join(
         [

@@ -5,13 +5,15 @@ from typing import Any
 import gradio as gr
 
 from viz.components import assets
+from viz.sentences import templates
 
 
 class Drawn(gr.HTML):
     """A component whose constant template is filled in by its script from `value`, a JSON payload.
 
     The template is never touched again, so that its elements (and their focus and scroll position) outlive every
-    update; and it holds no placeholders, so that no value can become markup.
+    update; and it holds no placeholders, so that no value can become markup. Its sentences, written `[[Step]]`, are
+    those of the page's language when the component is made.
 
     Attributes:
         files: The name of the .html and .js files beside this one.
@@ -25,7 +27,7 @@ class Drawn(gr.HTML):
             settings.pop(fixed, None)
         super().__init__(
             value=value,
-            html_template=assets.read(f"{self.files}.html"),
+            html_template=templates.fill(assets.read(f"{self.files}.html")),
             js_on_load=assets.read(f"{self.files}.js"),
             apply_default_css=False,
             **settings,
