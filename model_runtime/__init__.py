@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_runtime.cache_records import CacheTable, CacheTiming, CacheWay
 from model_runtime.catalogue import CATALOGUE, Offer, offers
-from model_runtime.cause_records import Attribution, PatchGrid
+from model_runtime.cause_records import AblationScan, Attribution, PatchGrid
 from model_runtime.choosing_records import BeamTree, ChoiceStep, ChoiceSteps, Draws
 from model_runtime.errors import (
     BadDecoding,
@@ -40,7 +40,6 @@ from model_runtime.errors import (
     VisitorLeft,
 )
 from model_runtime.head_records import (
-    AblationScan,
     CombinedMap,
     HeadDistance,
     HeadLabel,
@@ -50,8 +49,8 @@ from model_runtime.head_records import (
     HeadRanking,
     HeadSimilarity,
     HeadTable,
-    InsideHead,
 )
+from model_runtime.inside_head_records import InsideHead
 from model_runtime.lens_records import LensCell, LensCurves, LensGrid, LensReading
 from model_runtime.mask_records import KernelTime, KernelTiming, MaskChoice, MaskTable, OwnMask
 from model_runtime.memory_records import MemoryNeed

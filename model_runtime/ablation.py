@@ -7,7 +7,7 @@ import torch
 from model_runtime.attention import head_formula
 from model_runtime.engine import Engine
 from model_runtime.moment import Ablate
-from model_runtime.recorder import Switch, Switches
+from model_runtime.tape import Switch, Switches
 from model_runtime.vocabulary import Vocabulary
 
 REFERENCE_TEXTS = 4

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from model_runtime.engine import Engine
-from model_runtime.recorder import Switch
 from model_runtime.records import Proof
 from model_runtime.selfcheck import BOUNDS, FAILURES
+from model_runtime.tape import Switch
 
 NAME = "a switched-off head is its zeroed slice"
 MOVED = 1e-3  # of the largest value; a disturbed head moves what follows it by about as much as it holds

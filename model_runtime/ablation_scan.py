@@ -5,11 +5,12 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
+from model_runtime.cause_records import AblationScan
 from model_runtime.edits import Changes
 from model_runtime.engine import Engine
-from model_runtime.head_records import AblationScan, Head
+from model_runtime.head_records import Head
 from model_runtime.moment import Ablate, Intervention, Moment
-from model_runtime.recorder import Switch
+from model_runtime.tape import Switch
 
 
 def scan_heads(

@@ -82,3 +82,34 @@ class PatchGrid:
 
     def __post_init__(self) -> None:
         seal(self, recovered=self.difference.shape)
+
+
+@dataclass(frozen=True)
+class AblationScan:
+    """How much switching off each single head changes the probability of one token at the newest position.
+
+    A scan gives one of these again and again as it gets on; the last one is whole.
+
+    Attributes:
+        target: The token's id.
+        text: The token as the tokenizer decodes it.
+        by: "zero" or "mean": how the heads were switched off. Heads that the moment itself switches off stay off.
+        probability: Of the target without further ablation, 0 to 1.
+        change: [layer, head] its probability with the head off minus with it on, -1 to 1. NaN where not yet known and
+            where there is no head.
+        log_change: [layer, head] the same for the natural logarithm of the probability, in nats.
+        done: How many heads are done.
+        total: How many there are to do.
+    """
+
+    target: int
+    text: str
+    by: str
+    probability: float
+    change: Floats
+    log_change: Floats
+    done: int
+    total: int
+
+    def __post_init__(self) -> None:
+        seal(self, log_change=self.change.shape)

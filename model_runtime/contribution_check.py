@@ -17,10 +17,10 @@ from model_runtime.engine import Engine
 from model_runtime.frozen import FrozenNorm, freeze, plain
 from model_runtime.output_map import OutputMap, find_output_map
 from model_runtime.part_records import Question
-from model_runtime.recorder import Switch
 from model_runtime.records import Proof
 from model_runtime.replay import PartReplay, Replay, replay
 from model_runtime.selfcheck import BOUNDS, FAILURES, TOKENS
+from model_runtime.tape import Switch
 from model_runtime.writers import find_writers
 
 DIRECTIONS = 8

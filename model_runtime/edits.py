@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from model_runtime.errors import FeatureUnavailable
-from model_runtime.recorder import NOTHING_OFF, Switches
+from model_runtime.tape import NOTHING_OFF, Switches
 from model_runtime.writers import Writers
 
 

@@ -14,12 +14,13 @@ from model_runtime.edits import UNCHANGED, Changes, Points, editing
 from model_runtime.keeping import Keeping, Kept, reduced
 from model_runtime.moment import Intervention
 from model_runtime.progress import tell
-from model_runtime.recorder import Recorder, Switches, Tape
+from model_runtime.recorder import Recorder
 from model_runtime.recording import (
     Place,
     Recording,
 )
 from model_runtime.room import Room, trouble
+from model_runtime.tape import Switches, Tape
 from model_runtime.token_statistics import NOTHING_BEFORE, Tally, statistics_of
 from model_runtime.turns import Turns
 from model_runtime.unembedding import LOGITS_AT_ONCE, Unembedding

@@ -4,23 +4,15 @@ from collections.abc import Iterable, Iterator
 
 from model_runtime.ablation_scan import scan_heads
 from model_runtime.attention_views import hide_sink, words_of
+from model_runtime.cause_records import AblationScan
 from model_runtime.errors import OutOfRange
 from model_runtime.head_distance import head_similarity
 from model_runtime.head_mosaic import mosaic, weights_to_draw
-from model_runtime.head_records import (
-    AblationScan,
-    CombinedMap,
-    Head,
-    HeadMosaic,
-    HeadPairs,
-    HeadRanking,
-    HeadSimilarity,
-    HeadTable,
-    InsideHead,
-)
+from model_runtime.head_records import CombinedMap, Head, HeadMosaic, HeadPairs, HeadRanking, HeadSimilarity, HeadTable
 from model_runtime.head_views import combined_map, ranking, strongest_pairs
 from model_runtime.heads import Grids, head_table, measured, repeated_ids
 from model_runtime.inside_head import inside_head
+from model_runtime.inside_head_records import InsideHead
 from model_runtime.moment import WAYS, Ablate, Moment
 from model_runtime.questions import Questions
 from model_runtime.recording import Recording

@@ -4,7 +4,7 @@ import torch
 
 from model_runtime.attention import head_formula
 from model_runtime.engine import Engine
-from model_runtime.head_records import InsideHead
+from model_runtime.inside_head_records import InsideHead
 from model_runtime.layer_weights import window_of
 from model_runtime.moment import Moment
 from model_runtime.recording import Recording

@@ -17,8 +17,8 @@ from transformers import DynamicCache
 from model_runtime.caches import branch, new_cache
 from model_runtime.chunks import LayerParts
 from model_runtime.engine import Engine
-from model_runtime.recorder import Switches
 from model_runtime.recording import Recording
+from model_runtime.tape import Switches
 
 # What each layer returns: the length of the tuple whose first element is the stream, None for the stream alone.
 Forms = tuple[int | None, ...]

@@ -11,10 +11,10 @@ from model_runtime.edits import Changes
 from model_runtime.engine import Engine
 from model_runtime.keeping import Keeping, sizes_of
 from model_runtime.layer_replay import Forms, LayerReplay
-from model_runtime.recorder import Switch
 from model_runtime.recording import Recording
 from model_runtime.records import Proof
 from model_runtime.selfcheck import BOUNDS, FAILURES, TOKENS
+from model_runtime.tape import Switch
 
 NAME = "a layer run again is the same"
 DETAIL = "queries and what attention added, of each layer run alone on its kept input, against the whole model's"

@@ -14,7 +14,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from model_runtime.attention_chain import STEPS, Chain, by_head, differs, of_one_head
-from model_runtime.recorder import AttentionCall, Recorder, Tape
+from model_runtime.recorder import Recorder
+from model_runtime.tape import AttentionCall, Tape
 from model_runtime.weights import Formula
 
 FUSED = "scaled_dot_product_attention"

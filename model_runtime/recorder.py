@@ -6,10 +6,9 @@ sit in the cache. Hooks on the decoder layers keep the residual stream. Whatever
 what was kept, so the memory grows with the text and not with its square.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 import torch
@@ -18,6 +17,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from model_runtime.tape import NOTHING_OFF, AttentionCall, Switches, Tape
 from model_runtime.visibility import Mask, Met, packed, starts_of, with_choice
 from model_runtime.weights import Formula, attention_output
 
@@ -25,63 +25,6 @@ from model_runtime.weights import Formula, attention_output
 NAME = "probe"
 # What some families pass to their attention that changes the weights and that this runtime does not know.
 FOREIGN = frozenset(("position_bias", "block_indices", "sinks"))
-
-
-@dataclass(frozen=True)
-class Switch:
-    """One head switched off.
-
-    Attributes:
-        head: Query head index.
-        output: [value width] what takes the place of its output at every position, None for zero.
-        row: The row of the batch that it is for, None for all.
-    """
-
-    head: int
-    output: torch.Tensor | None = None
-    row: int | None = None
-
-
-# Layer -> the heads that are off in it.
-Switches = Mapping[int, tuple[Switch, ...]]
-NOTHING_OFF: Switches = {}
-
-
-@dataclass
-class Tape:
-    """What one forward pass over one text left behind; lists run over the layers.
-
-    Attributes:
-        streams: n+1 tensors [token, width]: what enters block 0, then what leaves each block.
-        queries: [head, token, head width] of the new tokens, None where a layer called no attention.
-        keys: [key/value head, all tokens, head width], the very tensors of the cache.
-        values: [key/value head, all tokens, value width], likewise.
-        starts: [token] the first key that each new token sees; it sees all from there to itself.
-        seen: [token, byte] the keys that each new token sees, eight to a byte, where they are no such run.
-        outputs: With `thorough`: the attention output [token, head, value width] before any head is switched off.
-        switches: The heads that are switched off.
-        thorough: Whether to keep the outputs too.
-        disturbed: With a batch: row i has one head of layer i disturbed, for the self-check.
-        attended: Layer -> [token, width] what its attention added to the stream, where the recorder follows it.
-        masks: What hides keys in each layer; `starts` and `seen` are read from it after the pass.
-        rows: How many texts run side by side; the first is recorded.
-        passed: With `thorough`: each stream as it was passed on, and a copy made at once.
-    """
-
-    streams: list[torch.Tensor]
-    queries: list[torch.Tensor | None]
-    keys: list[torch.Tensor | None]
-    values: list[torch.Tensor | None]
-    starts: list[torch.Tensor | None]
-    seen: list[torch.Tensor | None]
-    outputs: list[torch.Tensor | None]
-    switches: Switches
-    thorough: bool = False
-    disturbed: bool = False
-    attended: dict[int, torch.Tensor] = field(default_factory=dict)
-    masks: dict[int, Mask] = field(default_factory=dict)
-    rows: int = 1
-    passed: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
 
 
 class Recorder:
@@ -180,7 +123,7 @@ class Recorder:
 
         module.register_forward_hook(written)
 
-    def attended(self, layer: int, call: "AttentionCall", output: torch.Tensor) -> None:
+    def attended(self, layer: int, call: AttentionCall, output: torch.Tensor) -> None:
         """Keeps what one attention call of a layer computed, then switches heads off in its output."""
         tape = self.tape
         if tape is None:
@@ -220,30 +163,6 @@ def first_tensor(output: Any) -> torch.Tensor | None:
     """What a module returned, or the first of it."""
     first = output[0] if isinstance(output, tuple | list) and output else output
     return first if isinstance(first, torch.Tensor) else None
-
-
-class AttentionCall(NamedTuple):
-    """One call of the attention function.
-
-    Attributes:
-        query: [batch, head, new token, head width].
-        key: [batch, key/value head, token, head width].
-        value: [batch, key/value head, token, value width].
-        mask: [batch, head or 1, new token, token], True where visible, or None.
-        causal: Whether a missing mask means that later tokens are hidden.
-        formula: How the weights follow.
-        foreign: Further arguments that change the weights in ways which are not reproduced here.
-        chosen: Whether the model chose the keys for these tokens.
-    """
-
-    query: torch.Tensor
-    key: torch.Tensor
-    value: torch.Tensor
-    mask: torch.Tensor | None
-    causal: bool
-    formula: Formula
-    foreign: tuple[str, ...]
-    chosen: bool = False
 
 
 # Any module inside a decoder layer -> its recorder and layer. Not a ContextVar: Gradio resumes a generator in a fresh

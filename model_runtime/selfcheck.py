@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 from model_runtime.attention import head_weights
 from model_runtime.caches import branch, new_cache
 from model_runtime.engine import Engine
-from model_runtime.recorder import Tape
 from model_runtime.records import Proof
+from model_runtime.tape import Tape
 from model_runtime.visibility import unpacked
 from model_runtime.weights import visible_keys
 

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from model_runtime.recorder import Recorder, Tape, first_tensor
+from model_runtime.recorder import Recorder, first_tensor
+from model_runtime.tape import Tape
 
 # The largest difference allowed between what the parts sum to and what the block added, as a share of the latter.
 # 16-bit models round the stream at every addition.

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from model_runtime.head_records import AblationScan
+from model_runtime.cause_records import AblationScan
 from model_runtime.moment import Ablate
 from model_runtime.records import Integers
 from viz.head_mosaic import grid_payload

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from model_runtime.head_records import InsideHead
+from model_runtime.inside_head_records import InsideHead
 from viz.payload import pack
 from viz.window import Window
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from model_runtime.head_records import HeadLabel, HeadMeasure, HeadSimilarity, HeadTable, InsideHead
+from model_runtime.head_records import HeadLabel, HeadMeasure, HeadSimilarity, HeadTable
+from model_runtime.inside_head_records import InsideHead
 
 MEASURES = (
     HeadMeasure("entropy", "nats", "How spread out."),

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from model_runtime.head_records import AblationScan, HeadMosaic, HeadPairs, HeadRanking
+from model_runtime.cause_records import AblationScan
+from model_runtime.head_records import HeadMosaic, HeadPairs, HeadRanking
 from model_runtime.records import AttentionMap, Distribution, FilterStage, TokenTable
 
 TEXT = ("<s>", " The", " cat", "\n", "</script>", " sat")

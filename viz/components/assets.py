@@ -26,6 +26,7 @@ _SHARED_SCRIPTS: Final = (
     "waterfall.js",
     "head_map.js",
     "token_grid.js",
+    "lens_drawing.js",
     "lens_grid.js",
     "lens_curves.js",
     "stream_map.js",

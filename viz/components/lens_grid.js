@@ -3,20 +3,7 @@
 window.tokenscope.lensGrid = (() => {
   const { tokenscope } = window;
   const WIDTHS = { narrow: 68, wide: 84, from: 600 }; // of a column, by the room there is
-  const FOOT = { label: 24, lead: 17 };
-  const SHADES = 64;
-  const PAD = 4;
-
-  // The fills of the scale, each with the ink that is read best on it.
-  function shades() {
-    const stops = tokenscope.colours.sequential[tokenscope.theme()];
-    const light = (channel) => (channel <= 10 ? channel / 3294 : ((channel / 255 + 0.055) / 1.055) ** 2.4);
-    return Array.from({ length: SHADES + 1 }, (_, index) => {
-      const fill = tokenscope.mix(stops, index / SHADES);
-      const [red, green, blue] = fill.match(/\d+/g).map(Number).map(light);
-      return { fill, ink: 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? '#16181d' : '#ffffff' };
-    });
-  }
+  const FOOT = tokenscope.lensFoot;
 
   function make(host) {
     const [names, scroll, room, canvas] = ['div', 'div', 'div', 'canvas'].map((name) => document.createElement(name));
@@ -41,13 +28,11 @@ window.tokenscope.lensGrid = (() => {
     let tops = []; // of each row, in pixels from the top, and the end of the last
     let scheduled = false;
     let sight = '';
-    let tables = { theme: '', shades: [] };
 
     const columns = () => grid.labels.length;
     const rowOf = (reading) => grid.readings.indexOf(reading);
     const isMiddle = (row) => grid.readings[row] % 2 === 1;
     const heightOf = (row) => tops[row].height;
-    const cellsEnd = () => tops[0].top + heightOf(0);
 
     function measure() {
       wide = host.clientWidth < WIDTHS.from ? WIDTHS.narrow : WIDTHS.wide;
@@ -85,108 +70,9 @@ window.tokenscope.lensGrid = (() => {
       );
     }
 
-    // A text cut to what fits; a cell is narrow and some scripts are wide, so the width is measured.
-    function fit(context, text, width) {
-      if (context.measureText(text).width <= width) return text;
-      const letters = [...text].slice(0, 24);
-      while (letters.length > 1 && context.measureText(`${letters.join('')}…`).width > width) letters.pop();
-      return `${letters.join('')}…`;
-    }
-
-    function drawCells(context, from, to, family) {
-      const { masked, quiet } = tokenscope.colours.variables[tokenscope.theme()];
-      const { values, place } = scale;
-      const fitted = new Map();
-      for (const middle of [false, true]) {
-        context.font = `${middle ? 10 : 11.5}px ${family}`;
-        fitted.clear();
-        for (let row = 0; row < grid.rows.length; row += 1) {
-          if (isMiddle(row) !== middle) continue;
-          const { top, height } = tops[row];
-          for (let column = from; column < to; column += 1) {
-            const at = row * columns() + column;
-            const share = place(values[at]);
-            const shade = tables.shades[Math.round(SHADES * Math.min(1, Math.max(0, share)))];
-            const inset = middle ? 5 : 0;
-            context.fillStyle = shade ? shade.fill : masked;
-            context.fillRect(column * wide + inset, top, wide - 1 - 2 * inset, height - 1);
-            const id = arrays.ids[at];
-            if (!fitted.has(id)) fitted.set(id, fit(context, grid.words[id], wide - 2 * (PAD + inset)));
-            context.fillStyle = shade ? shade.ink : quiet;
-            context.fillText(fitted.get(id), (column + 0.5) * wide, top + height / 2);
-          }
-        }
-      }
-    }
-
-    // A dot where the final choice leads first, and a staircase from which on, upwards, it always does.
-    function drawLead(context, from, to) {
-      const { ink, surface } = tokenscope.colours.variables[tokenscope.theme()];
-      const foot = (column) => {
-        const { top, height } = tops[rowOf(arrays.settled[column])];
-        return top + height - 0.5;
-      };
-      context.beginPath();
-      for (let column = from; column < to; column += 1) {
-        const y = foot(column);
-        if (column === from) context.moveTo(column * wide, y);
-        else context.lineTo(column * wide - 0.5, y);
-        context.lineTo((column + 1) * wide - 0.5, y);
-      }
-      // The line stands out from any cell by its edge.
-      for (const [colour, thick] of [[surface, 4], [ink, 2]]) {
-        context.strokeStyle = colour;
-        context.lineWidth = thick;
-        context.stroke();
-      }
-      for (let column = from; column < to; column += 1) {
-        const { top } = tops[rowOf(arrays.first_lead[column])];
-        context.beginPath();
-        context.arc(column * wide + 6, top + 6, 3, 0, 2 * Math.PI);
-        context.fillStyle = ink;
-        context.fill();
-        context.strokeStyle = surface;
-        context.lineWidth = 1;
-        context.stroke();
-      }
-    }
-
-    function drawFoot(context, from, to, family) {
-      const { accent, ink, quiet } = tokenscope.colours.variables[tokenscope.theme()];
-      const end = cellsEnd();
-      for (let column = from; column < to; column += 1) {
-        const x = (column + 0.5) * wide;
-        context.fillStyle = grid.start + column === grid.cursor ? accent : ink;
-        context.font = `11.5px ${family}`;
-        context.fillText(fit(context, grid.labels[column], wide - PAD), x, end + FOOT.label / 2);
-        context.font = `11px ${family}`;
-        context.fillStyle = quiet;
-        context.fillText(arrays.first_lead[column] / 2, x, end + FOOT.label + FOOT.lead / 2);
-        context.fillText(arrays.settled[column] / 2, x, end + FOOT.label + 1.5 * FOOT.lead);
-      }
-    }
-
-    function drawSelection(context) {
-      const column = grid.cursor - grid.start;
-      const row = rowOf(grid.reading);
-      if (column < 0 || column >= columns()) return;
-      const { accent, surface } = tokenscope.colours.variables[tokenscope.theme()];
-      const frame = (top, height, colour, width, inset) => {
-        context.strokeStyle = colour;
-        context.lineWidth = width;
-        context.strokeRect(column * wide + inset - 0.5, top + inset - 0.5, wide - 2 * inset, height - 2 * inset);
-      };
-      frame(0, cellsEnd(), accent, 1, 0.5);
-      if (row < 0) return;
-      const { top, height } = tops[row];
-      frame(top, height, surface, 1.5, 2.5);
-      frame(top, height, accent, 2.5, 1);
-    }
-
     function paint() {
       scheduled = false;
       if (!grid || !host.offsetParent) return; // hidden: the observer draws when it appears
-      if (tables.theme !== tokenscope.theme()) tables = { theme: tokenscope.theme(), shades: shades() };
       const ratio = window.devicePixelRatio || 1;
       const height = measure();
       const width = Math.min(scroll.clientWidth, columns() * wide);
@@ -194,19 +80,14 @@ window.tokenscope.lensGrid = (() => {
       canvas.height = Math.round(height * ratio);
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
-      const family = getComputedStyle(canvas).fontFamily;
       const context = canvas.getContext('2d');
       const left = Math.min(scroll.scrollLeft, Math.max(0, columns() * wide - width));
       const from = Math.floor(left / wide);
       const to = Math.min(columns(), Math.ceil((left + width) / wide));
       context.scale(ratio, ratio);
       context.translate(-left, 0);
-      context.textAlign = 'center';
-      context.textBaseline = 'middle';
-      drawCells(context, from, to, family);
-      drawLead(context, from, to);
-      drawFoot(context, from, to, family);
-      drawSelection(context);
+      const drawn = { grid, arrays, scale, wide, tops, family: getComputedStyle(canvas).fontFamily };
+      tokenscope.drawLens(context, drawn, from, to);
       host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
     }
 

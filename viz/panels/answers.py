@@ -6,20 +6,20 @@ only the message changes: the page keeps its view.
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime.errors import (
     BadMoment,
     InputError,
-    NotFinite,
     TokenscopeError,
 )
 from viz.labels import shorten
-from viz.panels import ablation, bertviz, header, next_token, opening, sink, strip, transport, walk
+from viz.panels import bertviz, transport
 from viz.panels.actions import ACTIONS, Outcome, Request, start
 from viz.panels.choosing_actions import CHOOSING_ACTIONS
+from viz.panels.drawn import payloads_of
 from viz.panels.head_actions import HEAD_ACTIONS
 from viz.panels.layer_actions import LAYER_ACTIONS
 from viz.panels.limits import NO_LIMITS, Limits
@@ -27,10 +27,10 @@ from viz.panels.models import AUTO, Models
 from viz.panels.pin_actions import PIN_ACTIONS
 from viz.panels.places import place_of
 from viz.panels.prompt_parts import PART_ACTIONS, filled
-from viz.panels.scene import Scene, scene_of
+from viz.panels.scene import scene_of
 from viz.panels.shared_views import read, revisited
 from viz.panels.steer_actions import STEER_ACTIONS
-from viz.panels.tabs import ALL, TAB_OF, Draw
+from viz.panels.tabs import ALL
 from viz.panels.view import MOST_QUOTED, View, one_of, whole
 from viz.panels.visits import Visits
 from viz.panels.vocabulary_actions import VOCABULARY_ACTIONS
@@ -40,26 +40,7 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 
-# What each output that depends on the view is drawn by; those of a tab only while it is open.
-DRAWN: Final[dict[str, Draw]] = {
-    "picker": opening.draw,
-    "facts": header.draw,
-    "strip": strip.draw,
-    "decoding": transport.draw_decoding,
-    "branches": transport.draw_branches,
-    "next_token": next_token.draw,
-    "sink": sink.draw,
-    "walk": walk.draw,
-    "off": ablation.draw_off,
-    **{output: draw for tab in ALL for output, draw in tab.draw.items()},
-}
 _SCANS: Final = {tab.name: tab.scan for tab in ALL if tab.scan}
-# What an output depends on, where that is less than the whole view: it is not sent again while that stays the same.
-_DEPENDS: Final[dict[str, Callable[[View], object]]] = {
-    "mosaic": lambda view: (view.tab, view.branches[view.branch], view.hide),
-    "walk": lambda view: view.moment.fingerprint,
-    "picker": opening.shown,
-}
 _ACTIONS: Final = {
     **ACTIONS,
     **HEAD_ACTIONS,
@@ -70,8 +51,6 @@ _ACTIONS: Final = {
     **CHOOSING_ACTIONS,
     **PART_ACTIONS,
 }
-# Outputs whose element has another id than their name.
-_ELEMENTS: Final = {"map": "model-map", "parts": "prompt-parts", "strip": "token-strip", "heads": "head-table"}
 # Seconds a played token stays at least: faster than this the eye cannot follow.
 PACE: Final = 0.05
 
@@ -257,10 +236,7 @@ class Desk:
     def _drawn_at_once(self, model: "Model", outcome: Outcome, *, more: bool, before: View | None) -> Answer:
         began = time.perf_counter()
         scene = scene_of(model, outcome.view)
-        hidden = {name for name, tab in TAB_OF.items() if tab != scene.view.tab}
-        if before is not None:
-            hidden |= {name for name, part in _DEPENDS.items() if part(before) == part(scene.view)}
-        payloads, missing = _payloads(scene, [name for name in DRAWN if name not in hidden])
+        payloads, missing = payloads_of(scene, before)
         spent = (time.perf_counter() - began) * 1000
         told = next(iter(missing.values()), outcome.notice or f"answered in {spent:.0f} ms")
         kind = "error" if missing else "notice"
@@ -275,17 +251,6 @@ class Desk:
     def _session(self, view: object, *, more: bool) -> dict[str, Any]:
         # Each answer differs from every other, also across a restart: the page would not notice an equal value.
         return {"view": view, "turn": secrets.token_hex(8), "more": more}
-
-
-def _payloads(scene: Scene, names: list[str]) -> tuple[Answer, dict[str, str]]:
-    """The payloads of outputs, and by element id why some have none: the model computed no numbers to draw."""
-    payloads, missing = {}, {}
-    for name in names:
-        try:
-            payloads[name] = DRAWN[name](scene)
-        except NotFinite as error:
-            missing[_ELEMENTS.get(name, name.replace("_", "-"))] = str(error)
-    return payloads, missing
 
 
 _WELCOME: Final = (
