@@ -11,7 +11,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 SWEEP = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal tests/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all test-space coverage-table check fix bench train probes space clean
+.PHONY: help run test test-fast test-all test-space coverage-table check fix bench train probes space audit clean
 
 help: ## say what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
@@ -66,8 +66,18 @@ probes: $(VENV)/.ready-dev ## measure what the built-in model knows
 space: $(VENV)/.ready ## put Tokenscope onto a Hugging Face Space (make space ARGS="owner/name", or ARGS=--dry-run)
 	$(BIN)/python -m deploy.space $(ARGS)
 
+audit: $(VENV)/.ready build/audit/.ready ## look up known holes of what the page runs with (needs a network)
+	$(BIN)/python -m deploy.audit $(ARGS)
+
 clean: ## remove the virtual environment and everything built
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# In an environment of its own, since what it needs is no part of what the page runs with.
+AUDITOR := pip-audit==2.10.1
+build/audit/.ready: Makefile $(VENV)/bin/python
+	rm -rf build/audit && $(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check $(AUDITOR)
+	@touch $@
 
 # A stamp is newer than what it was made from, so the second time nothing is done.
 $(VENV)/bin/python:
