@@ -43,16 +43,18 @@ def test_importing_the_package_is_light():
 
 def test_public_names_are_pinned():
     names = """
-        Ablate AblationScan AnatomyMap AttentionMap Attribution BadDecoding BadMoment BeamTree BlockDrawing
-        BlockStep CacheTable CacheTiming CacheWay CATALOGUE ChoiceStep ChoiceSteps CombinedMap Composition
+        Ablate AblationScan AnatomyMap AttentionMap Attribution BadDecoding BadMoment BadRecording BeamTree
+        BlockDrawing BlockStep CacheTable CacheTiming CacheWay CATALOGUE ChoiceStep ChoiceSteps CombinedMap Composition
         ContextFull ContextUse Contributions Decoding DeviceFailed Distribution Draws EmptyPrompt Entries
         estimate FeatureUnavailable Feedforward FilterStage HeadDistance HeadLabel HeadMeasure HeadMosaic
         HeadPairs HeadRanking HeadSimilarity HeadTable InputError InsideHead KernelTime KernelTiming
-        LearnedPositions LeftOut LensCell LensCurves LensGrid LensReading Library load_model load_tokenizer
-        LoadingStopped MaskChoice MaskTable MemoryNeed Model ModelCard ModelError ModelNotFound ModelTooLarge
+        LearnedPositions LeftOut LensCell LensCurves LensGrid LensReading Library load_model load_recording
+        load_tokenizer LoadingStopped MaskChoice MaskTable MemoryNeed Model ModelCard ModelError ModelNotFound
+        ModelTooLarge
         ModelUnsupported Moment NearestTokens NeuronTable NoChatTemplate NotFinite Offer offers OutOfRange
         OwnMask PackedRun Packing ParameterPart PartAttention PartEffects PartSpans PatchGrid Pieces Positions
-        PositionScheme Predictions PromptForms Proof Question ResidualTable RotaryHead SpecialTokens Stage Steer
+        PositionScheme Predictions PromptForms Proof Question RecordedText ResidualTable RotaryHead
+        SpecialTokens Stage Steer
         StreamSimilarity TextEnded TokenscopeError TokenSimilarity TokenTable TooManyWaiting TreeLine UnequalTexts
         VisitorLeft VocabularyFacts VocabularyPage
     """

@@ -62,10 +62,10 @@ window.tokenscope.questionForm = (() => {
     const wrong = make('p', 'ts-form-error', host);
     wrong.hidden = true;
     const about = make('p', 'ts-question-about', host);
-    let asked = false;
+    let sent = {}; // what this form asked last
 
     function send(name, detail) {
-      asked = true;
+      sent = detail;
       tokenscope.act(name, detail);
     }
 
@@ -83,9 +83,7 @@ window.tokenscope.questionForm = (() => {
     });
     // The answer to what was asked here is told here.
     window.addEventListener('tokenscope-error', ({ detail }) => {
-      if (!asked) return;
-      asked = false;
-      wrong.hidden = detail.kind !== 'error';
+      wrong.hidden = detail.kind !== 'error' || tokenscope.asked() !== sent;
       wrong.textContent = wrong.hidden ? '' : detail.words;
     });
 

@@ -15,6 +15,7 @@ window.tokenscope = (() => {
   const waiting = [];
   let session = null; // { send(action), stop(), view(), underWay() }, given by the session component
   let busy = true; // opening the page is the first action
+  let latest = null; // the action that was sent last
   let began = performance.now(); // when the action that is waited for was sent
   let heard = 0; // when an answer came last
   let playing = null; // what goes on by itself until it is stopped: 'play', 'scan' or a long 'answer'
@@ -34,6 +35,7 @@ window.tokenscope = (() => {
     if (busy || !session || !waiting.length) return;
     const action = waiting.shift();
     busy = true;
+    latest = action;
     began = performance.now();
     setPlaying(action.name === 'play' || action.name === 'scan' ? action.name : null);
     session.send(action);
@@ -68,6 +70,9 @@ window.tokenscope = (() => {
 
   /** Whether an action of this name has not been sent yet. */
   const pending = (name) => waiting.some((action) => action.name === name);
+
+  /** What was asked last: the detail that `act` was given, null before. */
+  const asked = () => latest?.detail ?? null;
 
   /** Milliseconds since the action that is waited for was sent, 0 when none is. */
   const busyFor = () => (busy ? performance.now() - began : 0);
@@ -205,7 +210,7 @@ window.tokenscope = (() => {
   }
 
   return {
-    act, stop, answered, following, failed, failures, connect, isPlaying: () => Boolean(playing), onView, view, viewed,
+    act, asked, stop, answered, following, failed, failures, connect, isPlaying: () => Boolean(playing), onView, view, viewed,
     busyFor, silentFor, underWay, pending, decode, percent, whole,
     colours, theme, mix, tint, gradient, onTheme, watchTheme, toggleTheme, restoreTheme,
     showTip, hideTip,
