@@ -9,6 +9,8 @@ from collections.abc import Sequence
 # Before gradio is imported, which reads them then: nothing is to leave this machine.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Likewise transformers: where the package kernels is installed it would fetch code from the hub and run it.
+os.environ.setdefault("USE_HUB_KERNELS", "NO")
 
 import gradio as gr
 from starlette.middleware import Middleware

@@ -3,9 +3,10 @@
 from pickle import UnpicklingError
 from struct import error as StructError  # noqa: N812 - it is one
 
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
 FAILURES = (
     ValueError, TypeError, LookupError, AttributeError, ImportError, RuntimeError, OSError, EOFError, SafetensorError,
-    UnpicklingError, StructError, AssertionError,
+    UnpicklingError, StructError, AssertionError, ArithmeticError, StrictDataclassError,
 )  # fmt: skip

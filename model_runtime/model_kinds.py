@@ -31,6 +31,9 @@ _RELATIVES = {
     "openelm": ("llama", "HuggingFaceTB/SmolLM2-135M"),
 }
 
+# What computes attention in transformers itself; by other names it fetches code, where the package kernels is there.
+_OWN_KERNELS = ("eager", "sdpa")
+
 _FILLS_IN = "fills in gaps and does not write token by token"
 _TRANSLATES = "reads a text with an encoder and writes another with a decoder"
 # By how the class in the config ends.
@@ -72,7 +75,16 @@ def read_config(files: ModelFiles) -> Any:
         what = files.gguf or "config.json"
         raise ModelUnsupported(f"The {what} of {files.title} cannot be used: {error}. {ADVICE}") from error
     _check_kind(files, config)
+    _without_others_kernels(config)
     return config
+
+
+def _without_others_kernels(config: Any) -> None:
+    """Lets transformers choose what computes attention and experts: a config may name code of the hub for it."""
+    for one in (config, *(getattr(config, name, None) for name in config.sub_configs)):
+        for kind in ("_attn_implementation", "_experts_implementation"):
+            if getattr(one, kind, None) not in (None, *_OWN_KERNELS):
+                setattr(one, kind, None)
 
 
 def _check_type(files: ModelFiles) -> None:
@@ -81,12 +93,12 @@ def _check_type(files: ModelFiles) -> None:
         raise no_config(files)
     try:
         raw = json.loads((files.folder / "config.json").read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:  # the last: lists in lists without end
         raise ModelUnsupported(
             f"The config.json of {files.title} cannot be read: {error}. Copy it again from where the model came from."
         ) from error
     kind = raw.get("model_type") if isinstance(raw, dict) else None
-    if kind in CONFIG_MAPPING:
+    if isinstance(kind, str) and kind in CONFIG_MAPPING:
         return  # also where the repository brings code of its own: the built-in class is used
     if not isinstance(raw, dict) or "auto_map" not in raw:
         raise ModelUnsupported(f"{files.title} is of type {kind!r}, which transformers does not know. {ADVICE}")

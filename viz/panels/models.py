@@ -40,6 +40,11 @@ def rounded(name: str, precision: str) -> tuple[str, str]:
     return f"{where}:{precision}{at}{revision}{plus}{adapter}", AUTO
 
 
+def _is_of(offer: str, name: str) -> bool:
+    """Whether an offer is the model of a name without revisions."""
+    return read_name(offer, look=False).without_revisions == name
+
+
 class Keeper(Protocol):
     """What keeps loaded models, such as `model_runtime.Library`."""
 
@@ -83,7 +88,20 @@ class Models:
             ModelError: It cannot be loaded, or may not be here.
         """
         self.check(name, precision)
-        return self._library.get(name, progress, dtype=PRECISIONS[precision])
+        if self.any_name:
+            return self._library.get(name, progress, dtype=PRECISIONS[precision])
+        # A revision is a visitor's own choice, and anyone can put one onto the hub: only the offer itself is opened.
+        named = read_name(name, look=False).without_revisions
+        own = name if self._offers(name) else next(one.name for one in self.offers if _is_of(one.name, named))
+        model = self._library.get(own, progress, dtype=PRECISIONS[precision])
+        shown = model.card()
+        exact = f"{shown.name}@{shown.revision}" if shown.revision else shown.name
+        if name not in (own, exact, named):
+            raise ModelNotFound(
+                f"This page shows {shorten(repr(exact), MOST_QUOTED)}, and {shorten(repr(name), MOST_QUOTED)} is "
+                "another revision. Begin the text anew here, or open it where that revision may be named."
+            )
+        return model
 
     def check(self, name: str, precision: str = AUTO) -> None:
         """Refuses a model that this page may not open.
@@ -94,21 +112,27 @@ class Models:
         """
         if len(name) > MOST_NAME or "\0" in name:
             raise ModelNotFound(f"No model has such a name: a zero byte, or {len(name):,} of {MOST_NAME:,} characters.")
-        # What is not on offer is refused without a look at the disk or elsewhere.
-        offered = {read_name(offer.name, look=False).without_revisions for offer in self.offers}
-        if read_name(name, look=False).without_revisions not in offered:
-            if not self.any_name:
+        if not self.any_name:
+            # What is not on offer is refused without a look at the disk or elsewhere.
+            named = read_name(name, look=False).without_revisions
+            if not self._offers(name) and not any(_is_of(offer.name, named) for offer in self.offers):
                 quoted = shorten(repr(name), MOST_QUOTED)
                 raise ModelNotFound(f"{quoted} is not among the models that this page offers. Choose one of the list.")
+        elif not self._offers(name):
             asked = read_name(name)
             for source in filter(None, (asked.model, asked.adapter)):
                 self._check_place(source)
+            if asked.adapter is None:
+                self._check_base(asked.model)
         if precision not in PRECISIONS:
             raise ModelUnsupported(
                 f"There is no precision {shorten(repr(precision), MOST_QUOTED)}; use one of {', '.join(PRECISIONS)}."
             )
         if not self.any_name and precision != AUTO:
             raise ModelUnsupported(f"This page shows its models in their usual precision only, not in {precision}.")
+
+    def _offers(self, name: str) -> bool:
+        return any(offer.name == name for offer in self.offers)
 
     def _check_place(self, source: Source) -> None:
         """Refuses a path outside the folders, whether or not anything is there."""
@@ -120,6 +144,18 @@ class Models:
                 f"{shorten(repr(source.title), MOST_QUOTED)} is not below a folder that this page may open models "
                 "from. Choose a model of the list, or a Hugging Face id."
             )
+
+    def _check_base(self, source: Source) -> None:
+        """Refuses an adapter in a folder that goes onto a model outside: its own file says onto which."""
+        if not source.is_path or not Path(source.where, "adapter_config.json").is_file():
+            return
+        from model_runtime.adapters import base_of  # late: these import transformers
+        from model_runtime.loading_progress import Reporter
+        from model_runtime.model_files import find_files
+
+        files = find_files(source, Reporter(None))
+        if files.is_adapter:
+            self._check_place(base_of(files))
 
     def of(self, moment: Moment, precision: str = AUTO) -> "Model":
         """Returns the model that a moment was made with, in the precision that the page shows it in.

@@ -19,7 +19,7 @@ from viz.panels.actions import Request
 from viz.panels.answering import Answering
 from viz.panels.answers import Answer, Desk
 from viz.panels.api import endpoints
-from viz.panels.arriving import readable
+from viz.panels.arriving import LARGEST, readable
 from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import Models
 from viz.panels.opening import Opening
@@ -97,7 +97,7 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
         return listed(answering.soon(work, view))
 
     def opened(saved: object, words: str, mode: str, page: gr.Request) -> list[Any]:
-        sent = readable(saved)
+        sent = readable(saved, largest=LARGEST)
         view = sent.get("view") if isinstance(sent, dict) else None
         return soon(lambda: desk.open(sent, _request({}, words, mode)), view, page)
 
@@ -140,7 +140,7 @@ def _wire_loading(opening: Opening, outputs: dict[str, Any]) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
 
     def loaded(event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
-        detail = readable(event._data) if isinstance(event._data, dict) else {}
+        detail = readable(event._data, largest=LARGEST) if isinstance(event._data, dict) else {}
         for answer in opening.load(str(request.session_hash), detail):
             yield [answer.get(name, gr.skip()) for name in ("loading", "message")]
 
@@ -170,7 +170,7 @@ def _wire_visits(page: gr.Blocks, visits: Visits, opening: Opening) -> None:
 
 def _sent(event: gr.EventData) -> tuple[str, dict[str, Any], object]:
     """Takes apart what the session sent: name, detail, view."""
-    data = readable(event._data) if isinstance(event._data, dict) else {}
+    data = readable(event._data, largest=LARGEST) if isinstance(event._data, dict) else {}
     detail = data.get("detail")
     return str(data.get("name", "")), detail if isinstance(detail, dict) else {}, data.get("view")
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from model_runtime.errors import InputError, TokenscopeError
 from viz.components.sharing import Sharing
+from viz.panels.arriving import LARGEST, readable
 from viz.panels.exports import EXPORTS
 from viz.panels.link import MOST_LINK, MOST_PROMPT, MOST_TEXT, Shared, from_text, to_text
 from viz.panels.models import Models
@@ -38,8 +39,9 @@ def build(models: Models) -> Sharing:
     return Sharing(known, elem_id="sharing", elem_classes="ts-fit", server_functions=[link, download, unpack])
 
 
-def _answered(answer: Any, models: Models, asked: object) -> dict[str, Any]:
+def _answered(answer: Any, models: Models, sent: object) -> dict[str, Any]:
     """Answers a question, or says why not."""
+    asked = readable(sent, largest=LARGEST)
     try:
         if not isinstance(asked, dict):
             raise InputError("The page asked for nothing that can be shared. Reload the page.")
