@@ -26,11 +26,11 @@ DIVERGING: Final[dict[Theme, tuple[str, ...]]] = {
     "dark": ("#ffc48f", "#d07a33", "#5c3618", "#14171d", "#20406f", "#4a83cc", "#d3e5ff"),
 }
 
-# Kinds, such as the labels of heads, in no order; the last is for none of them. Told apart with every common colour
-# blindness, and drawn with a shape of their own besides.
+# Kinds, such as the labels of heads, in no order; the last is for none of them. Any two stay apart with every common
+# colour blindness, each stands out from the surface, and where there is room each has a shape of its own besides.
 CATEGORIES: Final[dict[Theme, tuple[str, ...]]] = {
-    "light": ("#0072b2", "#cc79a7", "#5c5c66", "#d55e00", "#009e73", "#b38600", "#56b4e9", "#7a4ea3", "#d4d4da"),
-    "dark": ("#4fa3e0", "#e59bc4", "#a5a7b2", "#ff8b3d", "#2fc79b", "#f0c93a", "#9bd4f5", "#b592d8", "#45464f"),
+    "light": ("#2270cc", "#a86faa", "#5c5c66", "#e1680d", "#0e8b63", "#735e00", "#1997dd", "#7d4d9e", "#8e8e99"),
+    "dark": ("#4fa3e0", "#e59bc4", "#fcfcf0", "#ff8b3d", "#2fc79b", "#f0c93a", "#9bd4f5", "#6c60d8", "#7b7d88"),
 }
 
 PARTS: Final = 7  # of a prompt, which the style sheet colours by the first kinds
