@@ -37,6 +37,7 @@ _SHARED_SCRIPTS: Final = (
     "block_drawing.js",
     "figure.js",
     "figure_files.js",
+    "inside_words.js",
     "keys.js",
 )
 _STYLES: Final = (

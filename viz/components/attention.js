@@ -1,5 +1,6 @@
 // One head large: its weights as a heatmap, with what of it is shown and how weights become colours.
 const { tokenscope } = window;
+const { say } = tokenscope;
 const picture = element.querySelector('.ts-picture');
 const host = element.querySelector('.ts-figure');
 const choices = {
@@ -52,11 +53,11 @@ function hover(point, event) {
   const [x, y] = [Math.round(point.x), Math.round(point.y)];
   if (x < 0 || y < 0 || x >= payload.labels.length || y >= payload.labels.length) return;
   const weight = weightAt(x, y);
-  const lines = [`from ${named(y)}`, `to ${named(x)}`];
-  if (!Number.isNaN(weight)) lines.push(`weight ${weight.toFixed(6)}`);
-  else lines.push(x <= y && payload.hidden ? 'hidden, or out of its sight' : 'masked: it cannot look there');
-  if (arrays.sink[y] > 0) lines.push(`sink ${arrays.sink[y].toFixed(6)}`);
-  if (arrays.outside[y] > 0) lines.push(`outside the window ${tokenscope.percent(arrays.outside[y])}`);
+  const lines = [say('from {token}', { token: named(y) }), say('to {token}', { token: named(x) })];
+  if (!Number.isNaN(weight)) lines.push(say('weight {weight}', { weight: weight.toFixed(6) }));
+  else lines.push(x <= y && payload.hidden ? say('hidden, or out of its sight') : say('masked: it cannot look there'));
+  if (arrays.sink[y] > 0) lines.push(say('sink {weight}', { weight: arrays.sink[y].toFixed(6) }));
+  if (arrays.outside[y] > 0) lines.push(say('outside the window {share}', { share: tokenscope.percent(arrays.outside[y]) }));
   tokenscope.showTip(event.clientX, event.clientY, lines);
 }
 
@@ -71,10 +72,12 @@ function drawHidden() {
   const note = element.querySelector('.ts-hidden-note');
   note.hidden = !payload.hidden;
   if (!payload.hidden) return;
-  const what = payload.hide === 'first' ? 'The first token is hidden' : 'Special tokens are hidden';
-  const { row, mean } = payload.hidden;
-  note.textContent = `${what}: ${tokenscope.percent(row)} of the outlined row, ${tokenscope.percent(mean)} of a row drawn here on average. ` +
-    'What is left is scaled up to 1.';
+  const shares = { row: tokenscope.percent(payload.hidden.row), mean: tokenscope.percent(payload.hidden.mean) };
+  note.textContent = payload.hide === 'first'
+    ? say('The first token is hidden: {row} of the outlined row, {mean} of a row drawn here on average. ' +
+      'What is left is scaled up to 1.', shares)
+    : say('Special tokens are hidden: {row} of the outlined row, {mean} of a row drawn here on average. ' +
+      'What is left is scaled up to 1.', shares);
 }
 
 function drawScale() {
@@ -97,7 +100,7 @@ function draw() {
   const { z, meta } = payload.figure.data[0];
   const packed = { last: payload.last, outside: payload.outside, sink: payload.sink, z, triangle: meta.triangle };
   arrays = Object.fromEntries(Object.entries(packed).map(([name, value]) => [name, value && tokenscope.decode(value)]));
-  element.querySelector('.ts-masked-name').textContent = payload.hidden ? 'masked or hidden' : 'masked';
+  element.querySelector('.ts-masked-name').textContent = payload.hidden ? say('masked or hidden') : say('masked');
   drawHidden();
   host.dataset.layer = payload.layer;
   host.dataset.head = payload.head;

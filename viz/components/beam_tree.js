@@ -50,7 +50,7 @@ window.tokenscope.beamTree = (() => {
       svg.replaceChildren();
       place();
       for (let step = 0; step <= Math.max(...tree.step); step += 1) {
-        tokenscope.svg('text', { x: BOX.left + step * BOX.column, y: 12, class: 'ts-column-name' }, svg, `token ${step + 1}`);
+        tokenscope.svg('text', { x: BOX.left + step * BOX.column, y: 12, class: 'ts-column-name' }, svg, tokenscope.say('token {number}', { number: step + 1 }));
       }
       // What matters more is drawn over the rest.
       const weight = (node) => 2 * tree.best.has(node) + tree.greedy.has(node);

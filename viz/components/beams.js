@@ -1,5 +1,6 @@
 // Beam search: settings, the tree as it grows, and the results beside greedy decoding.
 const { tokenscope } = window;
+const { say, sayMany } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const width = find('.ts-beam-width');
 const steps = find('.ts-beam-steps');
@@ -25,20 +26,27 @@ function way(node) {
 const textOf = (node) => way(node).map((one) => scan.labels[one]).join('');
 
 const FATES = {
-  kept: () => 'kept',
-  ended: () => 'ended the text',
-  dropped: () => `dropped: ${scan.width} others had higher totals`,
-  greedy: () => 'not among the candidates; only greedy decoding comes here',
+  kept: () => say('kept'),
+  ended: () => say('ended the text'),
+  dropped: () => sayMany('dropped: {count} other had a higher total', 'dropped: {count} others had higher totals', scan.width),
+  greedy: () => say('not among the candidates; only greedy decoding comes here'),
 };
+const fateOf = (node) => FATES[scan.fates[scan.fate[node]]]();
 
 function describe(node) {
   const { log_probability: own, total } = arrays;
   return [
-    `“${scan.labels[node]}” as token ${scan.step[node] + 1}`,
-    `log-probability ${number(own[node])} nats (${chance(own[node])})`,
-    `total ${number(total[node])} nats (${chance(total[node])})`,
-    FATES[scan.fates[scan.fate[node]]](),
+    say('“{token}” as token {number}', { token: scan.labels[node], number: scan.step[node] + 1 }),
+    say('log-probability {value} nats ({chance})', { value: number(own[node]), chance: chance(own[node]) }),
+    say('total {value} nats ({chance})', { value: number(total[node]), chance: chance(total[node]) }),
+    fateOf(node),
   ];
+}
+
+function summary(node) {
+  const total = arrays.total[node];
+  const fate = fateOf(node);
+  return say('“{text}”: total {value} nats ({chance}); {fate}.', { text: textOf(node), value: number(total), chance: chance(total), fate });
 }
 
 const tree = tokenscope.beamTree(find('.ts-beam-tree'), { onPick: pick, describe });
@@ -47,7 +55,7 @@ function pick(node) {
   picked = node;
   const said = find('.ts-beam-said span');
   const known = node >= 0 && node < scan.parent.length;
-  said.textContent = known ? `“${textOf(node)}”: ${describe(node).slice(2).join('; ')}.` : 'Choose a token of the tree for the text up to it.';
+  said.textContent = known ? summary(node) : say('Choose a token of the tree for the text up to it.');
   find('.ts-write').hidden = !known || isStale();
   for (const row of rows.children) row.setAttribute('aria-pressed', String(Number(row.dataset.end) === node));
 }
@@ -81,14 +89,14 @@ function makeRow() {
 function drawRows() {
   const same = scan.results.findIndex(([end]) => end === scan.greedy[0]);
   const list = scan.results.map((result, index) => [String(index + 1), ...result]);
-  list.push(['greedy', ...scan.greedy]);
+  list.push([say('greedy'), ...scan.greedy]);
   while (rows.children.length < list.length) rows.append(makeRow());
   while (rows.children.length > list.length) rows.lastElementChild.remove();
   list.forEach(([name, end, total, tokens, score], index) => {
     const row = rows.children[index];
     row.dataset.end = end;
     row.classList.toggle('ts-winner', index === 0 && scan.finished && scan.results.length > 0);
-    row.classList.toggle('ts-greedy-row', name === 'greedy');
+    row.classList.toggle('ts-greedy-row', index === scan.results.length);
     [name, textOf(end), String(tokens), number(total), score.toFixed(3).replace('-', '−')].forEach((text, at) => {
       row.children[at].textContent = text;
     });
@@ -98,28 +106,34 @@ function drawRows() {
 }
 
 function noteOn(same) {
-  if (!scan.finished) return 'The search runs; results are final when it is over.';
-  if (scan.width === 1) return 'One beam is greedy decoding.';
-  if (same === 0) return 'Greedy decoding finds the best of these by itself.';
-  if (same > 0) return `Greedy decoding’s text is result ${same + 1}: result 1 scores higher.`;
+  if (!scan.finished) return say('The search runs; results are final when it is over.');
+  if (scan.width === 1) return say('One beam is greedy decoding.');
+  if (same === 0) return say('Greedy decoding finds the best of these by itself.');
+  if (same > 0) return say('Greedy decoding’s text is result {place}: result 1 scores higher.', { place: same + 1 });
   const [, , , score] = scan.results[0];
   return score > scan.greedy[3]
-    ? 'Greedy decoding’s text is not among the results: the best of them scores higher.'
-    : 'Greedy decoding’s text scores as high as the best result or higher, and the search dropped it on the way.';
+    ? say('Greedy decoding’s text is not among the results: the best of them scores higher.')
+    : say('Greedy decoding’s text scores as high as the best result or higher, and the search dropped it on the way.');
 }
 
 function drawTold() {
   const told = find('.ts-told');
   find('.ts-beams-result').hidden = !scan;
   if (!scan) {
-    told.textContent = 'Nothing has been searched yet: press search. It can be cancelled.';
+    told.textContent = say('Nothing has been searched yet: press search. It can be cancelled.');
     return;
   }
   const stale = isStale();
   find('.ts-beams-result').classList.toggle('ts-stale', stale);
-  const text = stale ? ' This is about an earlier text: search again.' : '';
-  const early = scan.finished && scan.done < scan.steps ? ` It stopped after ${scan.done}, as no beam can become better than the results.` : '';
-  told.textContent = `${scan.width} beam${scan.width === 1 ? '' : 's'}, up to ${scan.steps} tokens, length penalty ${scan.length_penalty}.${early}${text}`;
+  const lines = [sayMany(
+    '{count} beam, up to {steps} tokens, length penalty {penalty}.', '{count} beams, up to {steps} tokens, length penalty {penalty}.',
+    scan.width, { steps: scan.steps, penalty: scan.length_penalty },
+  )];
+  if (scan.finished && scan.done < scan.steps) {
+    lines.push(say('It stopped after {done}, as no beam can become better than the results.', { done: scan.done }));
+  }
+  if (stale) lines.push(say('This is about an earlier text: search again.'));
+  told.textContent = lines.join(' ');
 }
 
 function draw() {

@@ -1,5 +1,6 @@
 // bertviz's views: what to build and how large it would be, and the closed frame that shows what was built.
 const { tokenscope } = window;
+const { say } = tokenscope;
 const kind = element.querySelector('.ts-kind');
 const size = element.querySelector('.ts-tokens-shown');
 const chips = element.querySelector('.ts-layer-chips');
@@ -7,6 +8,11 @@ const build = element.querySelector('.ts-build');
 const place = element.querySelector('.ts-bertviz-frame');
 const says = element.querySelector('.ts-bertviz-says');
 const chosen = new Set();
+const ROUNDED = {
+  none: () => say('Weights will be rounded to 4 digits.'),
+  first: () => say('Weights will be rounded to 4 digits, the first token hidden.'),
+  special: () => say('Weights will be rounded to 4 digits, special tokens hidden.'),
+};
 let payload = null;
 let made = null; // { made, made_of } of the frame that is shown
 
@@ -15,15 +21,21 @@ const bytes = () => payload.layer_bytes[size.value] * chosen.size + payload.scri
 
 function drawSize() {
   const large = bytes() > payload.most;
-  element.querySelector('.ts-size').textContent = chosen.size === 0
-    ? 'choose a layer'
-    : `about ${megabytes(bytes())}, ${payload.shown[size.value]}${large ? `: more than ${megabytes(payload.most)}, choose less` : ''}`;
+  element.querySelector('.ts-size').textContent = sizeText(large);
   build.disabled = large || chosen.size === 0;
-  const hides = { first: 'the first token hidden', special: 'special tokens hidden' }[payload.hide];
-  const stale = made && made.made_of !== payload.text ? ' The text, the cursor or the switch has changed since: build it again.' : '';
-  says.textContent = made
-    ? `Shown: ${made.made}. Weights are rounded to 4 digits.${stale}`
-    : `Weights will be rounded to 4 digits${hides ? `, ${hides}` : ''}.`;
+  says.textContent = made ? shownText() : ROUNDED[payload.hide]();
+}
+
+function sizeText(large) {
+  if (chosen.size === 0) return say('choose a layer');
+  const values = { size: megabytes(bytes()), shown: payload.shown[size.value], most: megabytes(payload.most) };
+  return large ? say('about {size}, {shown}: more than {most}, choose less', values) : say('about {size}, {shown}', values);
+}
+
+function shownText() {
+  const stale = made.made_of === payload.text ? '' : say('The text, the cursor or the switch has changed since: build it again.');
+  const shown = say('Shown: {made}. Weights are rounded to 4 digits.', { made: made.made });
+  return `${shown} ${stale}`.trim();
 }
 
 function drawChips() {
@@ -40,7 +52,7 @@ function drawChips() {
     }
     chip.textContent = layer;
     chip.dataset.layer = layer;
-    chip.setAttribute('aria-label', `layer ${layer}`);
+    chip.setAttribute('aria-label', say('layer {layer}', { layer }));
     chip.setAttribute('aria-pressed', String(chosen.has(layer)));
   });
 }
@@ -49,7 +61,7 @@ function show(content) {
   const frame = document.createElement('iframe');
   // Scripts and nothing else: no way to this page, to its storage or anywhere.
   frame.setAttribute('sandbox', 'allow-scripts');
-  frame.title = `bertviz ${content.made}`;
+  frame.title = say('bertviz {made}', { made: content.made });
   frame.srcdoc = content.document;
   place.replaceChildren(frame);
   made = { made: content.made, made_of: content.made_of };

@@ -1,9 +1,10 @@
 // One block beside the original: two drawings, a table of what differs, and the steps in words.
 const { tokenscope } = window;
+const { say } = tokenscope;
 const at = (name) => element.querySelector(name);
 const own = tokenscope.blockDrawing(at('.ts-block-own .ts-block-host'), 'ts-arrow-own');
 const old = tokenscope.blockDrawing(at('.ts-block-old .ts-block-host'), 'ts-arrow-old');
-const NAMES = { attention: 'Attention', neurons: 'Neurons' };
+const NAMES = { attention: tokenscope.later('Attention'), neurons: tokenscope.later('Neurons') };
 let payload = null;
 
 function cell(tag, text, name = '') {
@@ -28,7 +29,8 @@ function drawSteps() {
     const item = cell('li', sentence);
     const tab = payload.own.nodes[index].opens;
     if (!tab) return item;
-    const button = cell('button', `open ${NAMES[tab]}`, 'ts-opens');
+    const name = say(NAMES[tab]);
+    const button = cell('button', say('open {tab}', { tab: name }), 'ts-opens');
     button.type = 'button';
     button.dataset.tab = tab;
     item.append(' ', button);
@@ -40,15 +42,15 @@ function draw() {
   if (!props.value) return;
   payload = props.value;
   const last = payload.layers - 1;
-  at('.ts-block-title').textContent = `Block ${payload.layer} of 0 to ${last}, as it runs`;
-  at('.ts-block-own figcaption').textContent = `${payload.name}, block ${payload.layer}: ${payload.module}`;
+  at('.ts-block-title').textContent = say('Block {layer} of 0 to {last}, as it runs', { layer: payload.layer, last });
+  at('.ts-block-own figcaption').textContent = say('{model}, block {layer}: {module}', { model: payload.name, layer: payload.layer, module: payload.module });
   at('.ts-stepper output').textContent = payload.layer;
   at('[data-by="-1"]').disabled = payload.layer === 0;
   at('[data-by="1"]').disabled = payload.layer === last;
   at('.ts-block-reason').hidden = !payload.reason;
   at('.ts-block-reason').textContent = payload.reason;
-  own.draw(payload.own, `block ${payload.layer}: ${payload.own.told.join(' ')}`);
-  old.draw(payload.original, `the original block: ${payload.original.told.join(' ')}`);
+  own.draw(payload.own, say('block {layer}: {told}', { layer: payload.layer, told: payload.own.told.join(' ') }));
+  old.draw(payload.original, say('the original block: {told}', { told: payload.original.told.join(' ') }));
   drawFacts();
   drawSteps();
 }

@@ -1,5 +1,6 @@
 // A block as a drawing: boxes in rows, the stream down the middle, residual connections as arcs at its left.
 window.tokenscope.blockDrawing = (() => {
+  const { tokenscope } = window;
   const BOX = { wide: 216, lane: 176, gap: 24, arc: 20, title: 24, line: 15, foot: 7, between: 30, circle: 11, end: 34 };
 
   // Where each box stands: { x, top, bottom, wide }, and how large the whole is.
@@ -79,14 +80,15 @@ window.tokenscope.blockDrawing = (() => {
       const marker = tokenscope.svg('marker', { id: arrow, viewBox: '0 0 8 8', refX: 5, refY: 4, markerWidth: 7, markerHeight: 7, markerUnits: 'userSpaceOnUse', orient: 'auto' }, tokenscope.svg('defs', {}, svg));
       tokenscope.svg('path', { d: 'M0 0 L8 4 L0 8 Z', class: 'ts-arrow-head' }, marker);
       const { x } = places.ends.top;
-      tokenscope.svg('text', { x, y: 12, class: 'ts-node-end' }, svg, `the stream enters, ${shown.width.toLocaleString('en-US')} numbers a token`);
+      const enters = tokenscope.sayMany('the stream enters, {count} number a token', 'the stream enters, {count} numbers a token', shown.width);
+      tokenscope.svg('text', { x, y: 12, class: 'ts-node-end' }, svg, enters);
       for (const edge of shown.edges) drawEdge(svg, edge, shown.nodes, places);
       if (shown.result !== null && shown.result >= 0) {
         const last = places.places.get(shown.result);
         tokenscope.svg('path', { d: `M${last.x} ${last.bottom} V${places.ends.bottom - 5}`, class: 'ts-flow-line', 'marker-end': `url(#${arrow})` }, svg);
       }
       shown.nodes.forEach((node, index) => drawNode(svg, node, places.places.get(index)));
-      tokenscope.svg('text', { x, y: places.ends.bottom + 13, class: 'ts-node-end' }, svg, 'the stream leaves');
+      tokenscope.svg('text', { x, y: places.ends.bottom + 13, class: 'ts-node-end' }, svg, tokenscope.say('the stream leaves'));
       host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
     }
 

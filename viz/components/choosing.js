@@ -1,6 +1,6 @@
 // Choosing a token: settings tried on one distribution, every filter's result, the nucleus, and many draws.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const form = find('.ts-try');
 const cards = find('.ts-steps-cards');
@@ -44,8 +44,8 @@ function drawForm() {
   if (document.activeElement !== seed) seed.value = payload.settings.seed;
   find('.ts-after').textContent = payload.after;
   find('.ts-try-says').textContent = payload.differs
-    ? `Tried here: ${payload.summary}. The page: ${payload.page_summary}.`
-    : `As the page has it: ${payload.page_summary}.`;
+    ? say('Tried here: {tried}. The page: {page}.', { tried: payload.summary, page: payload.page_summary })
+    : say('As the page has it: {page}.', { page: payload.page_summary });
   find('.ts-use').disabled = find('.ts-reset').disabled = !payload.differs;
   find('.ts-taken-says').textContent = payload.taken;
   if (count.children.length) count.value = payload.draws.count;
@@ -82,7 +82,7 @@ function drawCards() {
   payload.steps.forEach((step, index) => {
     const [title, told, list] = cards.children[index].children;
     title.textContent = `${step.name} ${step.setting}`;
-    told.textContent = `${step.told} · entropy ${step.entropy.toFixed(2)} nats`;
+    told.textContent = say('{told} · entropy {entropy} nats', { told: step.told, entropy: step.entropy.toFixed(2) });
     while (list.children.length > step.rows.length) list.lastElementChild.remove();
     step.rows.forEach((row, place) => drawRow(list, place, row));
   });
@@ -92,10 +92,17 @@ function drawCards() {
 function drawCurve() {
   const { ranks, together, own, labels, nucleus, reached, top_p: share } = payload.curve;
   const all = tokenscope.whole(payload.curve.count);
-  const tokens = nucleus === 1 ? 'token reaches' : 'tokens reach';
   find('.ts-nucleus-says').textContent = share < 1
-    ? `The first ${tokenscope.whole(nucleus)} ${tokens} ${tokenscope.percent(reached)}: that is the nucleus of top-p ${share}, of ${all} that are left.`
-    : `Top-p is off: all ${all} tokens that are left are kept. Lower it to cut the tail.`;
+    ? sayMany(
+      'The first {count} token reaches {reached}: that is the nucleus of top-p {share}, of {all} that are left.',
+      'The first {count} tokens reach {reached}: that is the nucleus of top-p {share}, of {all} that are left.',
+      nucleus, { reached: tokenscope.percent(reached), share, all },
+    )
+    : sayMany(
+      'Top-p is off: the {count} token that is left is kept. Lower it to cut the tail.',
+      'Top-p is off: all {count} tokens that are left are kept. Lower it to cut the tail.',
+      payload.curve.count,
+    );
   curve.draw({
     ranks: tokenscope.decode(ranks), together: tokenscope.decode(together), own: tokenscope.decode(own),
     labels, nucleus, share, count: payload.curve.count,
@@ -117,7 +124,7 @@ const near = (value) => (value < 9.95 ? value.toFixed(1) : tokenscope.whole(valu
 function drawDraws() {
   const { draws } = payload;
   const list = draws.rows.map(([, label, ...numbers]) => [label, ...numbers]);
-  if (draws.others > 0) list.push([`${tokenscope.whole(draws.others)} others`, ...draws.other]);
+  if (draws.others > 0) list.push([sayMany('{count} other', '{count} others', draws.others), ...draws.other]);
   const top = Math.max(...list.map(([, , expected, drawn]) => Math.max(expected, drawn)), 1);
   while (rows.children.length < list.length) makeDraw();
   while (rows.children.length > list.length) rows.lastElementChild.remove();
@@ -131,7 +138,9 @@ function drawDraws() {
     const low = place(expected - 2 * deviation);
     Object.assign(track.children[2].style, { left: `${low}%`, width: `${place(expected + 2 * deviation) - low}%` });
     number.textContent = `${tokenscope.whole(drawn)} / ${near(expected)}`;
-    row.setAttribute('aria-label', `${label}: drawn ${drawn} times, ${near(expected)} expected, probability ${tokenscope.percent(share)}`);
+    row.setAttribute('aria-label', say('{token}: drawn {drawn} times, {expected} expected, probability {probability}', {
+      token: label, drawn, expected: near(expected), probability: tokenscope.percent(share),
+    }));
     row.classList.toggle('ts-rest', index >= draws.rows.length);
   });
   find('.ts-draws-says').textContent = draws.told;

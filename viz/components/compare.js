@@ -1,8 +1,9 @@
 // Heads side by side: a card a pinned map, the difference of two, the nearest heads and the map of all.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany } = tokenscope;
 const cards = element.querySelector('.ts-cards');
-const [method, scope] = element.querySelectorAll('.ts-set select');
+const set = element.querySelector('.ts-set');
+const [method, scope] = set.querySelectorAll('select');
 const two = element.querySelector('.ts-versus');
 const distances = element.querySelector('.ts-distances');
 const near = element.querySelector('.ts-near-list');
@@ -12,7 +13,7 @@ const drawn = []; // the cards' parts, reused from answer to answer
 let payload = null;
 
 const named = (labels, start, index) => `“${labels[index]}” (${start + index})`;
-const weightText = (value) => (Number.isNaN(value) ? 'masked: it cannot look there' : `weight ${value.toFixed(6)}`);
+const weightText = (value) => (Number.isNaN(value) ? say('masked: it cannot look there') : say('weight {weight}', { weight: value.toFixed(6) }));
 
 // --- cards -----------------------------------------------------------------------------------------------------------
 // contentOf() gives what the card shows when it is asked; index is its place among the pins, null for the selected head.
@@ -38,7 +39,8 @@ function makeCard(parent, index, contentOf) {
   const picture = tokenscope.cells(canvas, {
     describe({ row, column, value }) {
       const { name, labels, start } = contentOf();
-      return [name, `from ${named(labels, start, row)}`, `to ${named(labels, start, column)}`, weightText(value)];
+      const [query, key] = [named(labels, start, row), named(labels, start, column)];
+      return [name, say('from {token}', { token: query }), say('to {token}', { token: key }), weightText(value)];
     },
     onPick({ row }) {
       const { start, now } = contentOf();
@@ -56,9 +58,9 @@ function placeMark(mark, row, rows) {
 
 function drawCard(parts, content) {
   parts.title.textContent = content.name;
-  parts.title.title = content.head ? 'open this head large' : '';
+  parts.title.title = content.head ? say('open this head large') : '';
   parts.title.disabled = !content.head;
-  parts.remove.setAttribute('aria-label', `unpin ${content.name}`);
+  parts.remove.setAttribute('aria-label', say('unpin {name}', { name: content.name }));
   parts.about.textContent = content.about;
   parts.when.textContent = content.when;
   parts.when.title = content.when;
@@ -67,7 +69,7 @@ function drawCard(parts, content) {
   parts.grid.hidden = Boolean(content.problem);
   if (content.problem) return;
   const rows = content.labels.length;
-  parts.canvas.setAttribute('aria-label', `${content.name}: queries down, keys across`);
+  parts.canvas.setAttribute('aria-label', say('{name}: queries down, keys across', { name: content.name }));
   parts.picture.draw({
     values: tokenscope.decode(content.weights), rows, columns: rows, low: 0, high: 1, scale: 'sequential',
     ease: tokenscope.placeOf(payload.colour),
@@ -76,7 +78,7 @@ function drawCard(parts, content) {
 }
 
 function hiddenText(share) {
-  return share === null || share === undefined ? '' : `hidden: ${tokenscope.percent(share)} of its attention`;
+  return share === null || share === undefined ? '' : say('hidden: {share} of its attention', { share: tokenscope.percent(share) });
 }
 
 let chosenCard = null;
@@ -104,9 +106,9 @@ const difference = tokenscope.cells(element.querySelector('.ts-difference canvas
     const also = (at) => (others[at] === labels[at] ? '' : ` / “${others[at]}”`);
     return [
       `${names[0]} − ${names[1]}`,
-      `from ${named(labels, start, row)}${also(row)}`,
-      `to ${named(labels, start, column)}${also(column)}`,
-      Number.isNaN(value) ? 'masked in both' : `difference ${value.toFixed(6)}`,
+      say('from {token}', { token: named(labels, start, row) + also(row) }),
+      say('to {token}', { token: named(labels, start, column) + also(column) }),
+      Number.isNaN(value) ? say('masked in both') : say('difference {value}', { value: value.toFixed(6) }),
     ];
   },
   onPick: ({ row }) => tokenscope.act('cursor', { position: payload.two.start + row }),
@@ -120,17 +122,18 @@ function drawTwo() {
   why.hidden = Boolean(found);
   why.textContent = payload.why;
   element.querySelector('.ts-versus-body').hidden = !found;
-  element.querySelector('.ts-versus-title').textContent = found ? `Difference: ${found.names[0]} − ${found.names[1]}` : 'Difference';
+  element.querySelector('.ts-versus-title').textContent = found
+    ? say('Difference: {one} − {other}', { one: found.names[0], other: found.names[1] }) : say('Difference');
   if (!found) return;
   const rows = found.labels.length;
   difference.draw({
     values: tokenscope.decode(found.difference), rows, columns: rows, low: -found.top, high: found.top, scale: 'diverging',
   });
   placeMark(element.querySelector('.ts-difference .ts-row-mark'), found.cursor - found.start, rows);
-  two.querySelector('.ts-low').textContent = `weight −${found.top.toFixed(2)}`;
+  two.querySelector('.ts-low').textContent = say('weight −{weight}', { weight: found.top.toFixed(2) });
   two.querySelector('.ts-high').textContent = `+${found.top.toFixed(2)}`;
   element.querySelector('.ts-mean').textContent =
-    found.mean === null ? 'no query to compare' : `Mean distance ${found.mean.toFixed(3)}`;
+    found.mean === null ? say('no query to compare') : say('Mean distance {distance}', { distance: found.mean.toFixed(3) });
   drawDistances(found, tokenscope.decode(found.distance));
 }
 
@@ -144,7 +147,8 @@ function drawDistances(found, values) {
     bar.dataset.position = found.start + index;
     bar.firstChild.style.height = `${Number.isNaN(value) ? 0 : 100 * value}%`;
     bar.classList.toggle('ts-at-cursor', found.start + index === found.cursor);
-    bar.title = `${named(found.labels, found.start, index)}: ${Number.isNaN(value) ? 'nothing to compare' : value.toFixed(3)}`;
+    const token = named(found.labels, found.start, index);
+    bar.title = Number.isNaN(value) ? say('{token}: nothing to compare', { token }) : `${token}: ${value.toFixed(3)}`;
     bar.setAttribute('aria-label', bar.title);
   });
 }
@@ -157,7 +161,7 @@ distances.addEventListener('click', (event) => {
 // --- likeness --------------------------------------------------------------------------------------------------------
 function drawNear() {
   const [layer, head] = payload.selected;
-  element.querySelector('.ts-near-title').textContent = `Most like L${layer} H${head}`;
+  element.querySelector('.ts-near-title').textContent = say('Most like {head}', { head: `L${layer} H${head}` });
   near.replaceChildren(...payload.alike.nearest.map(([nearLayer, nearHead, distance, group]) => {
     const row = document.createElement('button');
     row.type = 'button';
@@ -168,10 +172,10 @@ function drawNear() {
     const track = make('span', 'ts-track', row);
     const number = make('span', 'ts-number', row);
     name.textContent = `L${nearLayer} H${nearHead}`;
-    make('span', 'ts-near-group', row).textContent = `kv ${group}`;
+    make('span', 'ts-near-group', row).textContent = say('kv {group}', { group });
     make('span', 'ts-final', track).style.width = `${100 * distance}%`;
     number.textContent = distance.toFixed(3);
-    row.setAttribute('aria-label', `open L${nearLayer} H${nearHead}, distance ${distance.toFixed(3)}`);
+    row.setAttribute('aria-label', say('open {head}, distance {distance}', { head: name.textContent, distance: distance.toFixed(3) }));
     return row;
   }));
 }
@@ -184,21 +188,34 @@ near.addEventListener('click', (event) => {
 function drawMap() {
   const { alike, selected, cards: pinned } = payload;
   map.draw(alike, colourBy.value, selected, pinned.map((card) => card.head).filter(Boolean));
-  const from = alike.hides ? `, ${alike.hides} key${alike.hides > 1 ? 's' : ''} hidden` : '';
-  element.querySelector('.ts-map-facts').textContent =
-    `Mean Jensen-Shannon distance over ${alike.queries} queries${from}, in two dimensions that show ` +
-    `${tokenscope.percent(alike.explained)} of it. Left and up have no meaning.`;
+  element.querySelector('.ts-map-facts').textContent = mapFacts(alike);
+}
+
+function mapFacts({ hides, queries, explained }) {
+  const values = { queries, share: tokenscope.percent(explained) };
+  if (!hides) {
+    return say('Mean Jensen-Shannon distance over {queries} queries, in two dimensions that show {share} of it. ' +
+      'Left and up have no meaning.', values);
+  }
+  return sayMany(
+    'Mean Jensen-Shannon distance over {queries} queries, {count} key hidden, in two dimensions that show {share} of it. ' +
+    'Left and up have no meaning.',
+    'Mean Jensen-Shannon distance over {queries} queries, {count} keys hidden, in two dimensions that show {share} of it. ' +
+    'Left and up have no meaning.',
+    hides, values,
+  );
 }
 
 // --- all -------------------------------------------------------------------------------------------------------------
 function drawBar() {
   const [layer, head] = payload.selected;
   const button = (name) => element.querySelector(`[data-does="${name}"]`);
-  button('pin').textContent = `Pin L${layer} H${head}`;
-  button('keep').textContent = `Pin L${layer} H${head} at this moment`;
+  const name = `L${layer} H${head}`;
+  button('pin').textContent = say('Pin {head}', { head: name });
+  button('keep').textContent = say('Pin {head} at this moment', { head: name });
   button('pin').disabled = button('keep').disabled = button('combine').disabled = payload.cards.length >= payload.most;
   button('clear').hidden = payload.cards.length === 0;
-  scope.querySelector('[value="layer"]').textContent = `layer ${layer}`;
+  scope.querySelector('[value="layer"]').textContent = say('layer {layer}', { layer });
   const some = payload.cards.some((card) => card.head);
   scope.querySelector('[value="pinned"]').disabled = !some;
   if (!some && scope.value === 'pinned') scope.value = 'layer';
@@ -230,6 +247,8 @@ element.querySelector('.ts-compare-bar').addEventListener('click', (event) => {
 });
 element.querySelector('[data-does="liken"]').addEventListener('click', () => tokenscope.act('liken'));
 colourBy.addEventListener('change', drawMap);
+
+tokenscope.weave(set, say('{pin} {method} of {heads}'), { pin: set.querySelector('button'), method, heads: scope });
 
 function drawScales() {
   for (const ramp of element.querySelectorAll('.ts-ramp')) {

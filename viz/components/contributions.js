@@ -1,12 +1,16 @@
 // Who wrote this token: what each part of the model added to one logit, as bars, a grid of heads and a waterfall.
 const { tokenscope } = window;
+const { later, say } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const form = tokenscope.questionForm(find('.ts-question-host'));
 const partRows = find('.ts-part-rows');
 const headRows = find('.ts-head-rows');
 const LISTED = 8; // heads
 const LEAST = 1e-3; // a scale for smaller values would make rounding look like effects
-const SHORT = { embedding: 'E', attention: 'A', MLP: 'M', block: 'B', steering: 'S', bias: 'bias' };
+// The letters are explained below the waterfall.
+const SHORT = {
+  embedding: later('E'), attention: later('A'), MLP: later('M'), block: later('B'), steering: later('S'), bias: later('bias'),
+};
 let payload = null;
 let arrays = null;
 let order = 'computed';
@@ -34,7 +38,7 @@ const grid = tokenscope.headGrid(find('.ts-head-canvas'), {
   },
   describe(layer, head) {
     const value = valueOf(layer, head);
-    return [Number.isNaN(value) ? 'cannot be told apart' : `${signed(value, 4)} logits`];
+    return [Number.isNaN(value) ? say('cannot be told apart') : say('{value} logits', { value: signed(value, 4) })];
   },
   limits: { largest: 36, smallest: 9, height: 400 },
 });
@@ -44,7 +48,7 @@ function drawScale() {
   const most = largest(arrays.heads);
   find('.ts-ramp').style.backgroundImage = tokenscope.gradient('diverging');
   find('.ts-low').textContent = `−${most.toFixed(2)}`;
-  find('.ts-high').textContent = `+${most.toFixed(2)} logits`;
+  find('.ts-high').textContent = say('{value} logits', { value: `+${most.toFixed(2)}` });
 }
 
 function drawHeads() {
@@ -69,7 +73,7 @@ function drawHeadRows() {
   }
   headRows.replaceChildren(...listed.map(([layer, head]) => {
     const off = payload.grid.ablated.some(([one, other]) => one === layer && other === head);
-    const group = payload.grid.shared ? `kv ${groups[at(layer, head)]}` : '';
+    const group = payload.grid.shared ? say('kv {group}', { group: groups[at(layer, head)] }) : '';
     const value = valueOf(layer, head);
     return tokenscope.headRow({ layer, head, group, off, share: value / most, number: signed(value) });
   }));
@@ -78,7 +82,7 @@ function drawHeadRows() {
 
 function mark() {
   for (const chip of element.querySelectorAll('.ts-only button')) chip.setAttribute('aria-pressed', String(chip.dataset.only === only));
-  find('[data-only=layer]').textContent = `only L${selected.layer}`;
+  find('[data-only=layer]').textContent = say('only {layer}', { layer: `L${selected.layer}` });
   for (const row of headRows.children) {
     const here = Number(row.dataset.layer) === selected.layer && Number(row.dataset.head) === selected.head;
     if (here) row.setAttribute('aria-current', 'true');
@@ -89,8 +93,8 @@ function mark() {
 // --- the parts ---------------------------------------------------------------------------------------------------------
 // Where a part's button goes: an attention to its heads beside, an MLP to its neurons.
 const OPENS = {
-  attention: (layer) => (payload.unsplit_heads ? null : `the heads of layer ${layer}`),
-  MLP: (layer) => `the neurons of MLP ${layer}`,
+  attention: (layer) => (payload.unsplit_heads ? null : say('the heads of layer {layer}', { layer })),
+  MLP: (layer) => say('the neurons of MLP {layer}', { layer }),
 };
 const goal = (part) => OPENS[payload.kinds[part]]?.(payload.part_layers[part]) ?? null;
 
@@ -149,7 +153,10 @@ function drawParts() {
     }
     row.dataset.part = part;
     fill(row, payload.names[part], arrays.values[part], scale);
-    if (opens) row.setAttribute('aria-label', `${payload.names[part]}, ${signed(arrays.values[part])} logits, open ${opens}`);
+    if (opens) {
+      const told = { part: payload.names[part], value: signed(arrays.values[part]), goal: opens };
+      row.setAttribute('aria-label', say('{part}, {value} logits, open {goal}', told));
+    }
   });
   while (partRows.children.length > parts.length) partRows.lastElementChild.remove();
   for (const chip of element.querySelectorAll('.ts-orders button')) chip.setAttribute('aria-pressed', String(chip.dataset.order === order));
@@ -160,18 +167,21 @@ function steps() {
   const list = payload.names.map((name, part) => {
     const [from, to] = [part ? arrays.running[part - 1] : 0, arrays.running[part]];
     const kind = payload.kinds[part];
-    const short = kind === 'embedding' || kind === 'bias' ? SHORT[kind] : `${SHORT[kind]}${payload.part_layers[part]}`;
-    const lines = [name, `${signed(arrays.values[part], 4)} logits`, `${plain(from)} → ${plain(to)}`];
-    return { part, short, from, to, value: signed(arrays.values[part]), kind: 'part', open: goal(part), lines: goal(part) ? [...lines, `opens ${goal(part)}`] : lines };
+    const letter = say(SHORT[kind]);
+    const short = kind === 'embedding' || kind === 'bias' ? letter : `${letter}${payload.part_layers[part]}`;
+    const lines = [name, say('{value} logits', { value: signed(arrays.values[part], 4) }), `${plain(from)} → ${plain(to)}`];
+    const open = goal(part);
+    if (open) lines.push(say('opens {goal}', { goal: open }));
+    return { part, short, from, to, value: signed(arrays.values[part]), kind: 'part', open, lines };
   });
   const sum = (short, name, value) => ({ short, from: 0, to: value, value: plain(value), kind: 'sum', lines: [name, plain(value, 4)] });
-  list.push(sum('total', `the model's own ${payload.number}`, payload.total));
+  list.push(sum(say('total'), say("the model's own {number}", { number: payload.number }), payload.total));
   if (payload.softcap === null) return list;
-  const cap = ['softcap', `each logit: ${payload.softcap} × tanh(logit / ${payload.softcap})`, `${plain(payload.total)} → ${plain(payload.logit)}`];
+  const cap = [say('softcap'), say('each logit: {cap} × tanh(logit / {cap})', { cap: payload.softcap }), `${plain(payload.total)} → ${plain(payload.logit)}`];
   return [
     ...list,
-    { short: 'cap', from: payload.total, to: payload.logit, value: signed(payload.logit - payload.total), kind: 'part', lines: cap },
-    sum('logit', `the model's own ${payload.number}, after the softcap`, payload.logit),
+    { short: say('cap'), from: payload.total, to: payload.logit, value: signed(payload.logit - payload.total), kind: 'part', lines: cap },
+    sum(say('logit'), say("the model's own {number}, after the softcap", { number: payload.number }), payload.logit),
   ];
 }
 
@@ -197,7 +207,7 @@ function draw() {
   find('.ts-sum-check').textContent = payload.check;
   drawParts();
   drawHeads();
-  waterfall.draw(steps(), `waterfall: ${payload.told[0]} The list “Every part” holds the same numbers.`);
+  waterfall.draw(steps(), say('waterfall: {told} The list “Every part” holds the same numbers.', { told: payload.told[0] }));
 }
 
 element.addEventListener('click', (event) => {

@@ -1,6 +1,7 @@
 // Cumulative probability against rank: tokens from the most probable on, what top-p keeps filled, its line across.
 window.tokenscope.cumulativeCurve = (() => {
   const { tokenscope } = window;
+  const { say, sayMany } = tokenscope;
   const BOX = { height: 236, left: 34, right: 12, top: 14, foot: 34 };
 
   // Where the right edge of a rank's bar stands, 0 to 1; rank 0 is the left end.
@@ -31,7 +32,10 @@ window.tokenscope.cumulativeCurve = (() => {
       const up = (value) => bottom - value * (bottom - BOX.top);
       svg.setAttribute('width', width);
       svg.setAttribute('height', BOX.height);
-      svg.setAttribute('aria-label', `cumulative probability of ${count} tokens, the first ${nucleus} kept`);
+      svg.setAttribute('aria-label', sayMany(
+        'cumulative probability of {count} token, the first {kept} kept', 'cumulative probability of {count} tokens, the first {kept} kept',
+        count, { count, kept: nucleus },
+      ));
       svg.replaceChildren();
       ranks.forEach((rank, index) => {
         const left = across(index ? ranks[index - 1] : 0);
@@ -50,15 +54,15 @@ window.tokenscope.cumulativeCurve = (() => {
         free = x + half;
         tokenscope.svg('text', { x, y: bottom + 14, class: 'ts-across' }, svg, tokenscope.whole(rank));
       }
-      tokenscope.svg('text', { x: (BOX.left + width - BOX.right) / 2, y: BOX.height - 4, class: 'ts-across' }, svg, 'tokens, the most probable first');
+      tokenscope.svg('text', { x: (BOX.left + width - BOX.right) / 2, y: BOX.height - 4, class: 'ts-across' }, svg, say('tokens, the most probable first'));
       if (share === 1) return;
       tokenscope.svg('line', { x1: BOX.left, x2: width - BOX.right, y1: up(share), y2: up(share), class: 'ts-top-p' }, svg);
       const name = (x, y, anchor, text) => tokenscope.svg('text', { x, y, 'text-anchor': anchor, class: 'ts-top-p-name' }, svg, text);
-      name(width - BOX.right - 2, up(share) + (share > 0.9 ? 14 : -5), 'end', `top-p ${share}`);
+      name(width - BOX.right - 2, up(share) + (share > 0.9 ? 14 : -5), 'end', say('top-p {share}', { share }));
       const edge = across(nucleus);
       tokenscope.svg('line', { x1: edge, x2: edge, y1: BOX.top, y2: bottom, class: 'ts-top-p' }, svg);
       const over = edge < width - 130;
-      name(over ? edge + 5 : edge - 5, bottom - 8, over ? 'start' : 'end', `${tokenscope.whole(nucleus)} kept`);
+      name(over ? edge + 5 : edge - 5, bottom - 8, over ? 'start' : 'end', say('{count} kept', { count: tokenscope.whole(nucleus) }));
     }
 
     function schedule() {
@@ -76,9 +80,9 @@ window.tokenscope.cumulativeCurve = (() => {
       const { ranks, together, own, labels, nucleus } = shown;
       const rank = ranks[index];
       tokenscope.showTip(event.clientX, event.clientY, [
-        `“${labels[index]}”, rank ${tokenscope.whole(rank)}`,
-        `adds ${tokenscope.percent(own[index])}; together ${tokenscope.percent(together[index])}`,
-        rank <= nucleus ? 'kept' : 'left out',
+        say('“{token}”, rank {rank}', { token: labels[index], rank: tokenscope.whole(rank) }),
+        say('adds {own}; together {together}', { own: tokenscope.percent(own[index]), together: tokenscope.percent(together[index]) }),
+        rank <= nucleus ? say('kept') : say('left out'),
       ]);
     });
     svg.addEventListener('mouseleave', tokenscope.hideTip);

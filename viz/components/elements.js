@@ -21,4 +21,12 @@
     parent?.append(node);
     return node;
   };
+
+  /**
+   * Fills an element with a sentence that has elements in it. `parts` take the places in braces, in the order of the
+   * language: an element, several, or a text.
+   */
+  tokenscope.weave = function weave(host, sentence, parts) {
+    host.replaceChildren(...sentence.split(/\{(\w+)\}/).flatMap((piece, index) => (index % 2 ? parts[piece] : piece)));
+  };
 })();

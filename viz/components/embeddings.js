@@ -1,5 +1,6 @@
 // One token's row of the embedding matrix: the nearest tokens by cosine, a map of them, and the row's numbers.
 const { tokenscope } = window;
+const { say, sayMany } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const form = find('.ts-entry-form');
 const CELLS = { columns: 64, largest: 12 }; // of the row's strip: dimensions in a row, and the widest cell
@@ -33,8 +34,9 @@ function drawList(host, usual, list) {
     const row = host.children[index];
     const [label, id, track, number] = row.children;
     row.dataset.token = token;
-    row.title = `length ${short(norms[index])}`;
-    row.setAttribute('aria-label', `${list.labels[index]}, id ${token}, cosine ${signed(cosine[index], 3)}`);
+    row.title = say('length {length}', { length: short(norms[index]) });
+    const told = { token: list.labels[index], id: token, cosine: signed(cosine[index], 3) };
+    row.setAttribute('aria-label', say('{token}, id {id}, cosine {cosine}', told));
     label.textContent = list.labels[index];
     id.textContent = token;
     number.textContent = signed(cosine[index], 3);
@@ -42,31 +44,34 @@ function drawList(host, usual, list) {
     track.lastChild.hidden = list.mean === null || list.mean < 0;
     track.lastChild.style.left = `${100 * Math.max(0, list.mean ?? 0)}%`;
   });
-  usual.textContent = list.mean === null ? 'There is no other token to compare with.'
-    : `With all tokens it is ${signed(list.mean, 3)} on average, give or take ${list.deviation.toFixed(3)}.`;
+  usual.textContent = list.mean === null ? say('There is no other token to compare with.')
+    : say('With all tokens it is {mean} on average, give or take {deviation}.', {
+      mean: signed(list.mean, 3), deviation: list.deviation.toFixed(3),
+    });
 }
 
 // --- the map -----------------------------------------------------------------------------------------------------------
 const map = tokenscope.streamMap(find('.ts-map-box'), {
   onPick: (position) => choose(payload.map.ids[position - 1]),
-  about: 'the token and its neighbours on the map; up and down walk from one to the next, Enter shows its embedding',
-  describe: (position) => [`“${payload.map.labels[position - 1]}”`, `id ${payload.map.ids[position - 1]}`],
+  about: say('the token and its neighbours on the map; up and down walk from one to the next, Enter shows its embedding'),
+  describe: (position) => [`“${payload.map.labels[position - 1]}”`, say('id {id}', { id: payload.map.ids[position - 1] })],
 });
 
 function drawMap() {
   const { labels, points, edges, explained } = payload.map;
   // Marks count from 1: the first is the token itself, and there is no first token of a text here.
   map.draw({ points: tokenscope.decode(points), streams: 1, labels, start: 1, cursor: 1, edges }, 0);
-  const [one, two] = explained.map((share) => tokenscope.percent(share));
+  const [across, up] = explained.map((share) => tokenscope.percent(share));
   find('.ts-map-axes').textContent = explained[0] > 0
-    ? `Across: ${one} of what differs among these ${labels.length} rows; up: ${two}. Each row is divided by its length.` : '';
+    ? say('Across: {across} of what differs among these {rows} rows; up: {up}. Each row is divided by its length.', { across, rows: labels.length, up })
+    : '';
 }
 
 // --- the row -----------------------------------------------------------------------------------------------------------
 const strip = tokenscope.cells(find('.ts-vector'), {
   describe({ row, column }) {
     const index = row * CELLS.columns + column;
-    return index < vector.length ? [`dimension ${index}`, signed(vector[index], 4)] : ['beyond the last dimension'];
+    return index < vector.length ? [say('dimension {index}', { index }), signed(vector[index], 4)] : [say('beyond the last dimension')];
   },
 });
 
@@ -79,11 +84,16 @@ function drawVector() {
   strip.draw({ values, rows, columns, low: -top, high: top, scale: 'diverging' });
   canvas.style.width = `${columns * CELLS.largest}px`;
   canvas.style.height = `${rows * Math.max(3, Math.min(CELLS.largest, Math.floor(360 / rows)))}px`;
-  canvas.setAttribute('aria-label', `the ${vector.length} numbers of the row; the largest are listed below`);
+  canvas.setAttribute('aria-label', sayMany(
+    'the {count} number of the row; the largest are listed below', 'the {count} numbers of the row; the largest are listed below',
+    vector.length, { count: vector.length },
+  ));
   find('.ts-vector-low').textContent = `−${short(top)}`;
   find('.ts-vector-high').textContent = `+${short(top)}`;
-  find('.ts-row-facts').textContent = `${tokenscope.whole(vector.length)} numbers, ${columns} in a row`;
-  find('.ts-largest-title').textContent = `The ${payload.largest.length} largest; together they make ${tokenscope.percent(payload.share)} of the squared length:`;
+  find('.ts-row-facts').textContent = sayMany('{count} number, {columns} in a row', '{count} numbers, {columns} in a row', vector.length, { columns });
+  find('.ts-largest-title').textContent = say('The {count} largest; together they make {share} of the squared length:', {
+    count: payload.largest.length, share: tokenscope.percent(payload.share),
+  });
   find('.ts-largest').replaceChildren(...payload.largest.map(([index, value]) => {
     const item = document.createElement('li');
     for (const [name, text] of [['ts-index', index], ['ts-number', signed(value, 3)]]) {
@@ -100,16 +110,18 @@ function draw() {
   if (!props.value) return;
   payload = props.value;
   const [position, label] = payload.cursor;
-  find('.ts-embeddings-title').textContent = `“${payload.label}”, id ${payload.token}`;
-  find('.ts-at-cursor').textContent = `“${label}” (${position}), at the cursor`;
+  find('.ts-embeddings-title').textContent = say('“{token}”, id {id}', { token: payload.label, id: payload.token });
+  find('.ts-at-cursor').textContent = say('“{token}” ({position}), at the cursor', { token: label, position });
   find('.ts-at-cursor').setAttribute('aria-pressed', String(payload.chosen === null));
   find('.ts-unavailable').hidden = !payload.unavailable;
   find('.ts-unavailable').textContent = payload.unavailable || '';
   find('.ts-embeddings-body').hidden = Boolean(payload.unavailable);
   if (payload.unavailable) return;
   vector = tokenscope.decode(payload.vector);
-  find('.ts-entry-facts').textContent =
-    `Length ${short(payload.length)}, longer than ${tokenscope.percent(payload.shorter)} of the vocabulary’s rows. ${payload.tied}`;
+  const length = say('Length {length}, longer than {share} of the vocabulary’s rows.', {
+    length: short(payload.length), share: tokenscope.percent(payload.shorter),
+  });
+  find('.ts-entry-facts').textContent = `${length} ${payload.tied}`;
   const [near, usual] = ['.ts-near', '.ts-near-usual'].map((name) => element.querySelectorAll(name));
   payload.lists.forEach((list, index) => drawList(near[index], usual[index], list));
   drawMap();
@@ -130,7 +142,7 @@ form.addEventListener('submit', (event) => {
 window.addEventListener('tokenscope-error', ({ detail }) => {
   if (!asked || detail.kind === 'progress') return;
   asked = false;
-  find('.ts-entry-said').textContent = detail.kind === 'notice' && !detail.words.startsWith('answered') ? detail.words : '';
+  find('.ts-entry-said').textContent = detail.kind === 'notice' && !detail.quiet ? detail.words : '';
 });
 
 function drawScales() {

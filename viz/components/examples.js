@@ -1,6 +1,6 @@
 // The example prompts: a native choice that goes back to its title after each pick, so that any can be picked again.
 const select = element.querySelector('select');
-const title = new Option('examples', '');
+const title = new Option(window.tokenscope.say('examples'), '');
 select.append(title, ...(props.value || []).map((name, index) => new Option(name, index)));
 select.addEventListener('change', () => {
   if (select.value !== '') trigger('pick', { index: Number(select.value) });

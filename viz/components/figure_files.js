@@ -1,6 +1,7 @@
 // "Save a picture" below every tab: each figure in it as PNG, and as SVG where it is drawn from its numbers.
 (() => {
   const { tokenscope } = window;
+  const { say } = tokenscope;
   const SVG = 'http://www.w3.org/2000/svg';
   const SCALE = 2; // pixels of a PNG to one of the page
   const SMALLEST = 60; // pixels; what is smaller is a sign, not a figure
@@ -82,7 +83,7 @@
   const loaded = (address) => new Promise((resolve, reject) => {
     const image = new Image();
     image.onload = () => resolve(image);
-    image.onerror = () => reject(new Error('the browser cannot read the drawing'));
+    image.onerror = () => reject(new Error(say('the browser cannot read the drawing')));
     image.src = address;
   });
 
@@ -94,7 +95,7 @@
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(source, 0, 0, canvas.width, canvas.height);
     const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
-    if (!blob) throw new Error('the picture is too large for the browser');
+    if (!blob) throw new Error(say('the picture is too large for the browser'));
     return blob;
   }
 
@@ -129,7 +130,8 @@
     });
   }
 
-  const titleOf = (figure, index) => figure.closest('[aria-label]:not(section)')?.getAttribute('aria-label').split(/[:;]/)[0] || `picture ${index + 1}`;
+  const titleOf = (figure, index) => figure.closest('[aria-label]:not(section)')?.getAttribute('aria-label').split(/[:;]/)[0]
+    || say('picture {number}', { number: index + 1 });
 
   function list(panel, box) {
     const { make } = tokenscope;
@@ -141,22 +143,22 @@
       make('span', '', row, titleOf(figure, index));
       for (const kind of figure.localName === 'canvas' ? ['png'] : ['svg', 'png']) {
         const button = make('button', 'ts-chip', row, kind.toUpperCase());
-        button.setAttribute('aria-label', `save ${titleOf(figure, index)} as ${kind.toUpperCase()}`);
+        button.setAttribute('aria-label', say('save {picture} as {kind}', { picture: titleOf(figure, index), kind: kind.toUpperCase() }));
         button.addEventListener('click', () => save(figure, index, kind, told));
       }
     });
-    if (!box.children.length) told.textContent = 'This tab shows no picture now.';
+    if (!box.children.length) told.textContent = say('This tab shows no picture now.');
     box.append(told);
   }
 
   async function save(figure, index, kind, told) {
     const name = fileName(figure, index, kind);
-    told.textContent = `Making ${name}`;
+    told.textContent = say('Making {name}', { name });
     try {
       tokenscope.saveFile(name, await MAKERS[kind](figure));
-      told.textContent = `Saved as ${name}.`;
+      told.textContent = say('Saved as {name}.', { name });
     } catch (error) {
-      told.textContent = `This picture could not be saved: ${error.message}.`;
+      told.textContent = say('This picture could not be saved: {error}.', { error: error.message });
     }
   }
 
@@ -165,7 +167,7 @@
       if (panel.querySelector(':scope > .ts-save-pictures')) continue;
       const { make } = tokenscope;
       const details = make('details', 'ts-how ts-save-pictures', panel);
-      make('summary', '', details, 'Save a picture');
+      make('summary', '', details, say('Save a picture'));
       const box = make('div', '', details);
       details.addEventListener('toggle', () => { if (details.open) list(panel, box); });
     }

@@ -2,6 +2,7 @@
 // names a head, a click opens it, the arrow keys move the page's selection, X switches a head off or on.
 window.tokenscope.headGrid = (() => {
   const { tokenscope } = window;
+  const { say } = tokenscope;
   const GUTTER = { left: 30, top: 18 };
   const GAP = 4; // between groups of heads that share keys and values
   const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -107,11 +108,15 @@ window.tokenscope.headGrid = (() => {
     }
 
     function lines(layer, head) {
-      const group = grid.shared ? `reads key/value head ${groupOf(layer, head)}` : 'has keys and values of its own';
-      return [headName(layer, head), ...(grid.unknown ? [] : [group]), ...(isOff(layer, head) ? ['switched off'] : []), ...describe(layer, head)];
+      const found = [headName(layer, head)];
+      if (!grid.unknown) {
+        found.push(grid.shared ? say('reads key/value head {group}', { group: groupOf(layer, head) }) : say('has keys and values of its own'));
+      }
+      if (isOff(layer, head)) found.push(say('switched off'));
+      return [...found, ...describe(layer, head)];
     }
 
-    function say() {
+    function tell() {
       const { layer, head } = selected;
       if (!grid || layer >= grid.layers || head >= grid.heads) return;
       host.setAttribute('aria-valuemin', 0);
@@ -136,7 +141,7 @@ window.tokenscope.headGrid = (() => {
       if (layer < 0 || layer >= grid.layers || head < 0 || head >= grid.heads || !exists(layer, head)) return;
       selected = { layer, head }; // shown at once; the answer confirms it
       schedule();
-      say();
+      tell();
       tokenscope.act('head', selected);
     }
 
@@ -168,7 +173,7 @@ window.tokenscope.headGrid = (() => {
     tokenscope.onView((view) => {
       if (view.layer === selected.layer && view.head === selected.head) return;
       selected = { layer: view.layer, head: view.head };
-      say();
+      tell();
       schedule();
     });
     new ResizeObserver(schedule).observe(host.parentElement);
@@ -179,7 +184,7 @@ window.tokenscope.headGrid = (() => {
         const { layers, heads, shared, ablated, unknown } = payload;
         const model = groups.findIndex((group) => group >= 0); // the first layer with heads shows how they are grouped
         grid = { layers, heads, shared, ablated, unknown, groups, model: Math.max(0, Math.floor(model / heads)) };
-        say();
+        tell();
         schedule();
       },
     };
@@ -189,6 +194,7 @@ window.tokenscope.offBy = 'zero'; // how X and the buttons switch a head off
 
 // A row of a ranked list of heads: a button with its name, a bar from -1 to 1 and a number.
 window.tokenscope.headRow = ({ layer, head, group, off, share, number }) => {
+  const { say } = window.tokenscope;
   const row = document.createElement('button');
   row.type = 'button';
   row.className = 'ts-head-row';
@@ -207,6 +213,7 @@ window.tokenscope.headRow = ({ layer, head, group, off, share, number }) => {
   bar.style.width = `${Math.min(1, Math.abs(share)) * 100}%`;
   track.append(bar);
   value.textContent = number;
-  row.setAttribute('aria-label', `open L${layer} H${head}${group && `, ${group}`}${off ? ', switched off' : ''}, ${number}`);
+  const told = [say('open {head}', { head: name.textContent }), group, off ? say('switched off') : '', number];
+  row.setAttribute('aria-label', told.filter(Boolean).join(', '));
   return row;
 };

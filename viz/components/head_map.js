@@ -1,6 +1,7 @@
 // The map of all heads: a mark each, coloured by layer or shaped and coloured by label; a mark is a button.
 window.tokenscope.headMap = (svg, key) => {
   const { tokenscope } = window;
+  const { say } = tokenscope;
   const BOX = { width: 640, height: 380, edge: 18 };
   const SIZE = 6.5;
   // One outline a label, so that colour is never all that tells them apart.
@@ -38,7 +39,7 @@ window.tokenscope.headMap = (svg, key) => {
 
   function describe(index) {
     const [layer, head] = [shown.heads[2 * index], shown.heads[2 * index + 1]];
-    return [`L${layer} H${head}`, `kv ${shown.groups[index]}`, shown.names[shown.label[index]] ?? ''].filter(Boolean);
+    return [`L${layer} H${head}`, say('kv {group}', { group: shown.groups[index] }), shown.names[shown.label[index]] ?? ''].filter(Boolean);
   }
 
   function drawMark(index, place, by, selected, pinned) {
@@ -48,7 +49,7 @@ window.tokenscope.headMap = (svg, key) => {
     const chosen = layer === selected[0] && head === selected[1];
     const mark = tokenscope.svg('path', {
       d: shape, fill, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${chosen ? 1.4 * SIZE : SIZE})`, role: 'button',
-      'data-layer': layer, 'data-head': head, tabindex: chosen ? 0 : -1, 'aria-label': describe(index).join(', '),
+      'data-layer': layer, 'data-head': head, 'data-index': index, tabindex: chosen ? 0 : -1, 'aria-label': describe(index).join(', '),
     });
     mark.classList.toggle('ts-here', chosen);
     mark.classList.toggle('ts-pinned', pinned.some(([a, b]) => a === layer && b === head));
@@ -65,7 +66,7 @@ window.tokenscope.headMap = (svg, key) => {
       const ramp = document.createElement('span');
       ramp.className = 'ts-ramp';
       ramp.style.backgroundImage = tokenscope.gradient('sequential');
-      key.replaceChildren(entry('layer 0', ''), ramp, entry(String(shown.layers - 1), ''));
+      key.replaceChildren(entry(say('layer {layer}', { layer: 0 }), ''), ramp, entry(String(shown.layers - 1), ''));
       return;
     }
     const counts = new Map();
@@ -118,7 +119,7 @@ window.tokenscope.headMap = (svg, key) => {
   svg.addEventListener('mousemove', (event) => {
     const mark = event.target.closest('path');
     if (!mark) tokenscope.hideTip();
-    else tokenscope.showTip(event.clientX, event.clientY, mark.getAttribute('aria-label').split(', '));
+    else tokenscope.showTip(event.clientX, event.clientY, describe(Number(mark.dataset.index)));
   });
   svg.addEventListener('mouseleave', tokenscope.hideTip);
   return { draw };

@@ -1,5 +1,6 @@
 // The mosaic: every head's weights, pooled by the server and once more here into the pixels of its tile.
 const { tokenscope } = window;
+const { say } = tokenscope;
 const host = element.querySelector('.ts-head-canvas');
 let payload = null;
 let arrays = null;
@@ -44,7 +45,7 @@ function describe(layer, head) {
   const at = layer * payload.heads + head;
   const label = payload.labels?.[layer]?.[head];
   const lines = label ? [label] : [];
-  if (arrays.hidden) lines.push(`${tokenscope.percent(arrays.hidden[at])} hidden on average`);
+  if (arrays.hidden) lines.push(say('{share} hidden on average', { share: tokenscope.percent(arrays.hidden[at]) }));
   return lines;
 }
 
@@ -64,7 +65,7 @@ function draw() {
   const note = element.querySelector('.ts-hidden-note');
   note.hidden = payload.mean_hidden === null;
   if (payload.mean_hidden !== null) {
-    note.textContent = `Hidden: ${tokenscope.percent(payload.mean_hidden)} of all weight. The rest is scaled up to 1.`;
+    note.textContent = say('Hidden: {share} of all weight. The rest is scaled up to 1.', { share: tokenscope.percent(payload.mean_hidden) });
   }
   grid.draw(payload);
 }

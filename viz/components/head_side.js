@@ -1,11 +1,12 @@
 // What stands beside the large head: the choice of layer and head, its facts and switch, the selected row as a list.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { later, make, say } = tokenscope;
 const keys = element.querySelector('.ts-keys');
 const inputs = { layer: element.querySelector('#attention-layer'), head: element.querySelector('#attention-head') };
 const off = element.querySelector('.ts-switch');
 const by = element.querySelector('.ts-by');
 const LISTED = 8;
+const WAYS = { zero: later('zero'), mean: later('mean') };
 let payload = null;
 
 function makeKey() {
@@ -35,9 +36,9 @@ function drawKeys(row, last) {
     track.firstChild.style.width = `${row[unit] * 100}%`;
     number.textContent = tokenscope.percent(row[unit]);
     ask.textContent = chosen.has(position) ? '✓' : '+';
-    ask.title = chosen.has(position) ? 'no longer ask about this token' : 'which head looks at this token?';
+    ask.title = chosen.has(position) ? say('no longer ask about this token') : say('which head looks at this token?');
     ask.setAttribute('aria-pressed', String(chosen.has(position)));
-    ask.setAttribute('aria-label', `which head looks at ${named(unit, position)}?`);
+    ask.setAttribute('aria-label', say('which head looks at {token}?', { token: named(unit, position) }));
   });
 }
 
@@ -46,11 +47,12 @@ function drawControls() {
   for (const [name, input] of Object.entries(inputs)) {
     input.max = counts[name] - 1;
     if (document.activeElement !== input || Number(input.value) !== payload[name]) input.value = payload[name];
-    input.parentElement.querySelector('.ts-range').textContent = `of 0–${counts[name] - 1}`;
+    input.parentElement.querySelector('.ts-range').textContent = say('of 0–{last}', { last: counts[name] - 1 });
     input.parentElement.querySelector('[data-by="-1"]').disabled = payload[name] === 0;
     input.parentElement.querySelector('[data-by="1"]').disabled = payload[name] === counts[name] - 1;
   }
-  off.textContent = payload.off ? `off (${payload.off}): switch on  X` : 'switch off  X';
+  const way = payload.off ? say(WAYS[payload.off]) : '';
+  off.textContent = payload.off ? say('off ({way}): switch on  X', { way }) : say('switch off  X');
   off.setAttribute('aria-pressed', String(Boolean(payload.off)));
   by.value = payload.off || tokenscope.offBy;
 }
@@ -58,7 +60,7 @@ function drawControls() {
 function drawHidden() {
   const note = element.querySelector('.ts-hidden-note');
   note.hidden = !payload.hidden;
-  if (payload.hidden) note.textContent = `${tokenscope.percent(payload.hidden.row)} of this row is hidden; the rest is scaled up to 1.`;
+  if (payload.hidden) note.textContent = say('{share} of this row is hidden; the rest is scaled up to 1.', { share: tokenscope.percent(payload.hidden.row) });
 }
 
 function draw() {
@@ -71,7 +73,7 @@ function draw() {
     return;
   }
   const [row, last] = [tokenscope.decode(payload.row), tokenscope.decode(payload.last)];
-  element.querySelector('.ts-looks').textContent = `${named(row.length - 1, payload.cursor)} looks at`;
+  element.querySelector('.ts-looks').textContent = say('{token} looks at', { token: named(row.length - 1, payload.cursor) });
   drawHidden();
   drawKeys(row, last);
 }

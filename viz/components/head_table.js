@@ -1,11 +1,17 @@
 // All heads in a table: sorted by any column, filtered by label; a row opens its head, a label leads to what it means.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { later, make, say, sayMany } = tokenscope;
 const headRow = element.querySelector('thead tr');
 const body = element.querySelector('tbody');
 const filter = element.querySelector('.ts-filter');
 const more = element.querySelector('.ts-more');
 const FIRST_ROWS = 100; // of large models; the rest appears when asked for
+const MEASURES = {
+  entropy: later('entropy'), distance: later('distance'), self: later('self'), previous: later('previous'), first: later('first'),
+  special: later('special'), duplicate: later('duplicate'), induction: later('induction'),
+  duplicate_random: later('duplicate random'), induction_random: later('induction random'),
+};
+const UNITS = { nats: later('nats'), tokens: later('tokens'), share: later('share') };
 let payload = null;
 let heads = []; // { layer, head, group, label, off, values: number a measure }
 let sort = { column: 'name', down: false };
@@ -25,16 +31,22 @@ function read() {
 }
 
 function columns() {
-  const name = (measure) => measure.name.replace('_', ' ');
   return [
-    { id: 'name', title: 'head', about: 'layer and head', of: (head) => head.layer * 1e5 + head.head },
-    { id: 'group', title: 'kv', about: 'the key/value head it reads; heads with the same number share it', of: (head) => head.layer * 1e5 + head.group },
-    { id: 'label', title: 'label', about: 'what it does, by the thresholds below', of: (head) => head.label },
+    { id: 'name', title: say('head'), about: say('layer and head'), of: (head) => head.layer * 1e5 + head.head },
+    {
+      id: 'group', title: say('kv'), about: say('the key/value head it reads; heads with the same number share it'),
+      of: (head) => head.layer * 1e5 + head.group,
+    },
+    { id: 'label', title: say('label'), about: say('what it does, by the thresholds below'), of: (head) => head.label },
     ...payload.measures.map((measure, index) => ({
-      id: measure.name, title: name(measure), about: `${measure.meaning} Unit: ${measure.unit}.`, measure,
-      of: (head) => head.values[index], index,
+      id: measure.name, title: say(MEASURES[measure.name]), about: aboutMeasure(measure), measure, of: (head) => head.values[index], index,
     })),
   ];
+}
+
+function aboutMeasure({ meaning, unit }) {
+  const name = say(UNITS[unit]);
+  return say('{meaning} Unit: {unit}.', { meaning, unit: name });
 }
 
 // Numbers sort the largest first, names and groups from the beginning; what is not known comes last either way.
@@ -83,6 +95,11 @@ function numberText(value, unit) {
   return unit === 'tokens' ? value.toFixed(1) : value.toFixed(2);
 }
 
+function openText({ layer, head, off }) {
+  const name = `L${layer} H${head}`;
+  return off ? say('open {head}, switched off', { head: name }) : say('open {head}', { head: name });
+}
+
 function fillRow(row, head, list) {
   const [name, group, label, ...cells] = row.children;
   row.dataset.layer = head.layer;
@@ -91,7 +108,9 @@ function fillRow(row, head, list) {
   row.classList.toggle('ts-here', chosen);
   row.classList.toggle('ts-switched-off', head.off);
   name.firstChild.textContent = `L${head.layer} H${head.head}`;
-  name.firstChild.setAttribute('aria-label', `open L${head.layer} H${head.head}${head.off ? ', switched off' : ''}`);
+  name.firstChild.setAttribute('aria-label', openText(head));
+  if (head.off) name.firstChild.dataset.off = say('off');
+  else delete name.firstChild.dataset.off;
   if (chosen) name.firstChild.setAttribute('aria-current', 'true');
   else name.firstChild.removeAttribute('aria-current');
   group.textContent = head.group;
@@ -114,11 +133,21 @@ function drawRows() {
   while (body.children.length > shown.length) body.lastElementChild.remove();
   shown.forEach((head, index) => fillRow(body.children[index] || makeRow(list), head, list));
   more.hidden = shown.length === found.length;
-  more.textContent = `Show all ${tokenscope.whole(found.length)}`;
+  more.textContent = say('Show all {count}', { count: tokenscope.whole(found.length) });
+  element.querySelector('.ts-shown').textContent = shownText(found.length);
+}
+
+function shownText(count) {
   const windows = [...new Set(payload.windows.filter((size) => size !== null))];
-  element.querySelector('.ts-shown').textContent =
-    `${tokenscope.whole(found.length)} of ${tokenscope.whole(heads.length)} heads` +
-    (windows.length ? ` · sliding window of ${windows.join(', ')} tokens in layers ${windowed().join(', ')}` : '');
+  const values = {
+    shown: tokenscope.whole(count), sizes: windows.join(', '), layers: windowed().join(', '),
+  };
+  return windows.length
+    ? sayMany(
+      '{shown} of {count} head · sliding window of {sizes} tokens in layers {layers}',
+      '{shown} of {count} heads · sliding window of {sizes} tokens in layers {layers}', heads.length, values,
+    )
+    : sayMany('{shown} of {count} head', '{shown} of {count} heads', heads.length, values);
 }
 
 const windowed = () => payload.windows.flatMap((size, layer) => (size === null ? [] : [layer]));
@@ -127,7 +156,7 @@ function drawFilter() {
   const before = filter.value;
   const counts = payload.labels.map((_, index) => heads.filter((head) => head.label === index).length);
   filter.replaceChildren(
-    new Option('all', ''),
+    new Option(say('all'), ''),
     ...payload.labels.map((label, index) => new Option(`${label.name} (${counts[index]})`, index)),
   );
   filter.value = before;
@@ -142,10 +171,11 @@ function drawMeanings() {
     term.dataset.label = index;
     term.tabIndex = -1;
     const said = make('dd', '', labels, label.meaning);
-    make('div', 'ts-condition', said, `Given when ${label.condition}.`);
+    make('div', 'ts-condition', said, say('Given when {condition}.', { condition: label.condition }));
   });
   for (const measure of payload.measures) {
-    make('dt', '', measures, `${measure.name.replace('_', ' ')} (${measure.unit})`);
+    const [name, unit] = [say(MEASURES[measure.name]), say(UNITS[measure.unit])];
+    make('dt', '', measures, `${name} (${unit})`);
     make('dd', '', measures, measure.meaning);
   }
 }

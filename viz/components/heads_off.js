@@ -1,8 +1,11 @@
 // The bar that says which heads are off and what is steered, in sight of every panel; each can be opened or taken back.
 const { tokenscope } = window;
+const { later, say, sayMany } = tokenscope;
 const bar = element.querySelector('.ts-off');
 const [heads, steered] = element.querySelectorAll('.ts-off-list');
 const [headCount, steerCount] = ['.ts-off-count', '.ts-steer-count'].map((name) => element.querySelector(name));
+
+const WAYS = { zero: later('zero'), mean: later('mean') };
 
 function chip({ text, title, back, data }) {
   const part = document.createElement('span');
@@ -24,12 +27,13 @@ function chip({ text, title, back, data }) {
 
 function headChip([layer, head, by]) {
   const name = `L${layer} H${head}`;
-  return chip({ text: `${name} ${by}`, title: 'open this head', back: `switch ${name} on again`, data: { layer, head, by } });
+  const way = say(WAYS[by]);
+  return chip({ text: `${name} ${way}`, title: say('open this head'), back: say('switch {head} on again', { head: name }), data: { layer, head, by } });
 }
 
 function steerChip({ layer, strength, name, about }, steer) {
-  const text = `stream ${layer} + ${strength} × (${name})`.replace('+ -', '− ');
-  return chip({ text, title: about, back: `take the steering of stream ${layer} by ${name} back`, data: { steer } });
+  const text = say('stream {layer} {sign} {strength} × ({name})', { layer, sign: strength < 0 ? '−' : '+', strength: Math.abs(strength), name });
+  return chip({ text, title: about, back: say('take the steering of stream {layer} by {name} back', { layer, name }), data: { steer } });
 }
 
 function draw() {
@@ -37,10 +41,10 @@ function draw() {
   const { off, steers } = props.value;
   bar.hidden = off.length + steers.length === 0;
   headCount.hidden = off.length === 0;
-  headCount.textContent = off.length === 1 ? '1 head off:' : `${off.length} heads off:`;
+  headCount.textContent = sayMany('{count} head off:', '{count} heads off:', off.length);
   heads.replaceChildren(...off.map(headChip));
   steerCount.hidden = steers.length === 0;
-  steerCount.textContent = 'steered:';
+  steerCount.textContent = say('steered:');
   steered.replaceChildren(...steers.map(steerChip));
 }
 

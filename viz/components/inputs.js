@@ -1,5 +1,6 @@
 // What each token contributed to the choice: the question, a method, and its answer as a shaded text and a list.
 const { tokenscope } = window;
+const { later, say } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const form = tokenscope.questionForm(find('.ts-question-host'));
 const method = find('.ts-method');
@@ -9,12 +10,12 @@ const rows = find('.ts-input-rows');
 const wrong = find('.ts-inputs-wrong'); // the form of the question has one of its own
 const LEAST = 1e-3; // a scale for smaller values would make rounding look like effects
 const METHODS = {
-  gradient: ['gradient × input', 'The gradient of the number by each token’s embedding, times the embedding (Shrikumar et al., 2016). ' +
-    'Local: it knows the slope at this text only. Nothing makes the scores add up, least of all where norms hide how long an embedding is.'],
-  integrated: ['integrated gradients', 'The same gradients, averaged over the way from the baseline to the text (Sundararajan et al., 2017). ' +
-    'The more steps, the closer they sum to the change.'],
-  'leave-one-out': ['leave one out', 'How much the number falls when the token is taken away and the others close up (Li et al., 2016: ' +
-    'erasure). One run for each token; nothing makes the scores add up.'],
+  gradient: [later('gradient × input'), later('The gradient of the number by each token’s embedding, times the embedding (Shrikumar et al., 2016). ' +
+    'Local: it knows the slope at this text only. Nothing makes the scores add up, least of all where norms hide how long an embedding is.')],
+  integrated: [later('integrated gradients'), later('The same gradients, averaged over the way from the baseline to the text (Sundararajan et al., 2017). ' +
+    'The more steps, the closer they sum to the change.')],
+  'leave-one-out': [later('leave one out'), later('How much the number falls when the token is taken away and the others close up (Li et al., 2016: ' +
+    'erasure). One run for each token; nothing makes the scores add up.')],
 };
 const kept = new Map(); // method -> its latest result that was asked for
 let payload = null;
@@ -28,7 +29,7 @@ const named = (position) => `“${shown.labels[position]}” (${position})`;
 function read(result) {
   const [ids, score] = [Array.from(tokenscope.decode(result.ids)), tokenscope.decode(result.score)];
   const top = score.reduce((most, value) => (Number.isNaN(value) ? most : Math.max(most, Math.abs(value))), LEAST);
-  return { ...result, ids, score, top, name: METHODS[result.method][0] };
+  return { ...result, ids, score, top, name: say(METHODS[result.method][0]) };
 }
 
 function isFresh(result) {
@@ -36,19 +37,22 @@ function isFresh(result) {
 }
 
 function subject() {
-  const against = shown.rival ? ` against “${shown.rival}”` : '';
-  return `“${shown.label}”${against} after ${named(shown.position)}`;
+  const values = { token: shown.label, rival: shown.rival, place: named(shown.position) };
+  return shown.rival ? say('“{token}” against “{rival}” after {place}', values) : say('“{token}” after {place}', values);
 }
 
 function drawTold() {
-  const told = find('.ts-told');
+  const line = find('.ts-told');
   if (!shown) {
-    told.textContent = 'Nothing is known yet by this method: press run. It can be cancelled.';
+    line.textContent = say('Nothing is known yet by this method: press run. It can be cancelled.');
     return;
   }
-  const stale = isFresh(shown) ? '' : ' This is about an earlier text or question: run it again.';
-  const way = shown.method === 'integrated' ? `${shown.name}, ${shown.steps} steps` : shown.name;
-  told.textContent = `What each token contributed to ${subject()}: ${shown.number}, by ${way}.${stale}`;
+  const stale = isFresh(shown) ? '' : say('This is about an earlier text or question: run it again.');
+  const values = { subject: subject(), number: shown.number, method: shown.name, steps: shown.steps };
+  const told = shown.method === 'integrated'
+    ? say('What each token contributed to {subject}: {number}, by {method}, {steps} steps.', values)
+    : say('What each token contributed to {subject}: {number}, by {method}.', values);
+  line.textContent = `${told} ${stale}`.trim();
   find('.ts-inputs-result').classList.toggle('ts-stale', Boolean(stale));
 }
 
@@ -94,7 +98,7 @@ function drawRows() {
     const value = shown.score[position];
     const [label, place, track, number] = row.children;
     row.dataset.position = position;
-    row.setAttribute('aria-label', `${named(position)}, ${signed(value)} logits`);
+    row.setAttribute('aria-label', say('{token}, {value} logits', { token: named(position), value: signed(value) }));
     label.textContent = label.title = shown.labels[position];
     place.textContent = position;
     number.textContent = signed(value);
@@ -107,8 +111,8 @@ function drawRows() {
 // The tooltip's words for one token.
 function describe(position) {
   const value = shown.score[position];
-  const unknown = shown.done < shown.runs ? 'not known yet' : 'not left out: the model reads its answer here';
-  return [named(position), Number.isNaN(value) ? unknown : `${signed(value, 4)} logits for “${shown.label}”`];
+  if (!Number.isNaN(value)) return [named(position), say('{value} logits for “{token}”', { value: signed(value, 4), token: shown.label })];
+  return [named(position), shown.done < shown.runs ? say('not known yet') : say('not left out: the model reads its answer here')];
 }
 
 function drawPicked() {
@@ -116,14 +120,14 @@ function drawPicked() {
   for (const button of element.querySelectorAll('[data-position]')) {
     button.setAttribute('aria-pressed', String(Number(button.dataset.position) === picked));
   }
-  find('.ts-inputs-picked').textContent = picked === null ? 'Click a token for its number.' : describe(picked).join(': ');
+  find('.ts-inputs-picked').textContent = picked === null ? say('Click a token for its number.') : describe(picked).join(': ');
 }
 
 function drawForm() {
   const now = method.value === 'gradient' && Boolean(payload.now);
   steps.hidden = method.value !== 'integrated';
   find('.ts-start').hidden = now; // what is known at once need not be asked for
-  find('.ts-method-about').textContent = METHODS[method.value][1];
+  find('.ts-method-about').textContent = say(METHODS[method.value][1]);
   find('.ts-unavailable').hidden = !payload.unavailable;
   find('.ts-unavailable').textContent = payload.unavailable || '';
 }
@@ -132,7 +136,7 @@ function drawResult() {
   const now = method.value === 'gradient' && payload.now ? read(payload.now) : null;
   shown = now || kept.get(method.value) || null;
   find('.ts-inputs-result').hidden = !shown;
-  find('.ts-done').textContent = shown && !now ? `${shown.done} of ${shown.runs}` : '';
+  find('.ts-done').textContent = shown && !now ? say('{done} of {total}', { done: shown.done, total: shown.runs }) : '';
   drawTold();
   if (!shown) return;
   find('.ts-meter').value = shown.done / shown.runs;

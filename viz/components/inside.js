@@ -1,6 +1,7 @@
 // Inside one head, for the cursor's query: score by score, then value by value, every row adding up.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany } = tokenscope;
+const { number, ...words } = tokenscope.insideWords;
 const scores = element.querySelector('.ts-scores');
 const values = element.querySelector('.ts-values');
 const ARRAYS = ['query', 'keys', 'products', 'raw', 'scaled', 'score', 'visible', 'weights', 'values', 'weighted', 'output'];
@@ -8,7 +9,6 @@ const strips = new Map(); // canvas -> its heatmap
 let payload = null;
 let arrays = null;
 
-const number = (value) => (Number.isFinite(value) ? value.toFixed(3).replace('-', '−') : String(value));
 const named = (index) => `“${payload.labels[index]}” (${payload.start + index})`;
 const largest = (list) => list.reduce((top, value) => Math.max(top, Math.abs(value)), 1e-6);
 const total = (list) => list.reduce((sum, value) => sum + value, 0);
@@ -24,14 +24,16 @@ function strip(canvas, list, top, describe) {
   kept.cells.draw({ values: list, rows: 1, columns: list.length, low: -top, high: top, scale: 'diverging' });
 }
 
+const dimensionText = (column, value) => say('dimension {column}: {value}', { column, value: number(value) });
 const width = () => arrays.query.length;
 const deep = () => arrays.output.length;
 const row = (list, index, size) => list.subarray(index * size, (index + 1) * size);
 
 // --- the head: what it shares, what it sees ----------------------------------------------------------------------------
 function drawTop() {
-  element.querySelector('.ts-inside-title').textContent =
-    payload.unavailable ? `L${payload.layer} H${payload.head}` : `L${payload.layer} H${payload.head} for the query “${payload.query_label}” (${payload.position})`;
+  const head = `L${payload.layer} H${payload.head}`;
+  element.querySelector('.ts-inside-title').textContent = payload.unavailable
+    ? head : say('{head} for the query “{token}” ({position})', { head, token: payload.query_label, position: payload.position });
   const counts = { layer: payload.layers, head: payload.heads };
   for (const stepper of element.querySelectorAll('.ts-stepper')) {
     const { name } = stepper.dataset;
@@ -44,20 +46,20 @@ function drawTop() {
 function drawSharing() {
   const group = element.querySelector('.ts-sharing-heads');
   group.replaceChildren(...payload.shared_with.map((head) => {
-    const chip = document.createElement('button');
-    chip.type = 'button';
-    chip.className = 'ts-chip';
-    chip.textContent = `H${head}`;
+    const chip = make('button', 'ts-chip', null, `H${head}`);
     chip.dataset.head = head;
     chip.setAttribute('aria-pressed', String(head === payload.head));
-    chip.setAttribute('aria-label', `open L${payload.layer} H${head}`);
+    chip.setAttribute('aria-label', say('open {head}', { head: `L${payload.layer} H${head}` }));
     return chip;
   }));
-  element.querySelector('.ts-sharing-kv').textContent = `kv ${payload.key_value_head}`;
-  const others = payload.shared_with.length - 1;
-  const of = `key/value head ${payload.key_value_head} of ${payload.key_value_heads}`;
-  element.querySelector('.ts-sharing-text').textContent =
-    others ? `${of}: its keys and values serve ${others + 1} query heads` : `${of}: this head's own keys and values`;
+  element.querySelector('.ts-sharing-kv').textContent = say('kv {group}', { group: payload.key_value_head });
+  const values = { group: payload.key_value_head, groups: payload.key_value_heads };
+  element.querySelector('.ts-sharing-text').textContent = payload.shared_with.length > 1
+    ? sayMany(
+      'key/value head {group} of {groups}: its keys and values serve {count} query head',
+      'key/value head {group} of {groups}: its keys and values serve {count} query heads', payload.shared_with.length, values,
+    )
+    : say("key/value head {group} of {groups}: this head's own keys and values", values);
 }
 
 function drawReach() {
@@ -70,8 +72,12 @@ function drawReach() {
   query.style.left = share(payload.position);
   query.style.width = share(1);
   const text = payload.window === null
-    ? `this layer sees all ${count} tokens up to the query`
-    : `sliding window of ${payload.window} tokens: it sees ${payload.first_visible} to ${payload.position}, and nothing before`;
+    ? sayMany('this layer sees all {count} token up to the query', 'this layer sees all {count} tokens up to the query', count, { count })
+    : sayMany(
+      'sliding window of {count} token: it sees {first} to {last}, and nothing before',
+      'sliding window of {count} tokens: it sees {first} to {last}, and nothing before',
+      payload.window, { count: payload.window, first: payload.first_visible, last: payload.position },
+    );
   element.querySelector('.ts-reach-text').textContent = text;
   element.querySelector('.ts-reach-track').setAttribute('aria-label', text);
 }
@@ -79,25 +85,10 @@ function drawReach() {
 // --- tables ------------------------------------------------------------------------------------------------------------
 function drawHead(table, titles) {
   table.tHead.rows[0].replaceChildren(...titles.map(([text, about]) => {
-    const cell = document.createElement('th');
-    cell.textContent = text;
+    const cell = make('th', '', null, text);
     if (about) cell.title = about;
     return cell;
   }));
-}
-
-function scoreColumns() {
-  const list = [
-    ['key', 'the token that is looked at'], ['query × key, by dimension', ''], ['Σ = raw score', 'the sum of the products'],
-    [`× ${Number(payload.scale.toPrecision(4))}`, 'scaled score: keeps scores alike for heads of any width'],
-  ];
-  if (payload.softcap !== null) {
-    list.push([`softcap ${Number(payload.softcap.toPrecision(4))}`, 'c × tanh(score / c): bounds the score']);
-  }
-  if (payload.bias) {
-    list.push(['+ bias', 'ALiBi: what the distance to the key costs'], ['= score', 'what the softmax is taken of']);
-  }
-  return [...list, ['softmax = weight', 'e to the score, divided by the sum over all visible keys']];
 }
 
 function fitRows(body, count, columns) {
@@ -123,7 +114,7 @@ function weightCell(cell, weight) {
 }
 
 function drawScores() {
-  const titles = scoreColumns();
+  const titles = words.scoreColumns(payload);
   if (scores.tBodies[0].rows[0]?.cells.length !== titles.length) scores.tBodies[0].replaceChildren();
   drawHead(scores, titles);
   fitRows(scores.tBodies[0], payload.labels.length, titles.length);
@@ -135,22 +126,24 @@ function drawScores() {
     line.cells[0].textContent = label;
     line.cells[0].title = named(index);
     const canvas = line.cells[1].firstChild;
-    canvas.setAttribute('aria-label', `products for ${named(index)}, sum ${number(arrays.raw[index])}`);
+    canvas.setAttribute('aria-label', say('products for {token}, sum {sum}', { token: named(index), sum: number(arrays.raw[index]) }));
     strip(canvas, row(arrays.products, index, width()), top, (column, value) => [
-      `dimension ${column}, key ${named(index)}`,
-      `query ${number(arrays.query[column])} × key ${number(arrays.keys[index * width() + column])} = ${number(value)}`,
+      say('dimension {column}, key {token}', { column, token: named(index) }),
+      say('query {query} × key {key} = {product}', {
+        query: number(arrays.query[column]), key: number(arrays.keys[index * width() + column]), product: number(value),
+      }),
     ]);
     const numbers = [arrays.raw[index], arrays.scaled[index]];
     if (arrays.bias) numbers.push(arrays.bias[index]);
     if (arrays.bias || payload.softcap !== null) numbers.push(arrays.score[index]);
     numbers.forEach((value, at) => { line.cells[2 + at].textContent = number(value); });
     weightCell(line.cells[titles.length - 1], arrays.weights[index]);
-    if (!seen) line.cells[titles.length - 1].lastChild.textContent = 'masked';
+    if (!seen) line.cells[titles.length - 1].lastChild.textContent = say('masked');
   });
   drawScoreFoot(titles.length);
   element.querySelector('.ts-low').textContent = `−${top.toFixed(2)}`;
   element.querySelector('.ts-high').textContent = `+${top.toFixed(2)}`;
-  element.querySelector('.ts-of').textContent = 'product of one dimension (the query strip has its own range)';
+  element.querySelector('.ts-of').textContent = say('product of one dimension (the query strip has its own range)');
 }
 
 function footRow(table, columns, title, weight) {
@@ -161,30 +154,30 @@ function footRow(table, columns, title, weight) {
   return line;
 }
 
+const restText = () => sayMany('{count} key before these', '{count} keys before these', payload.rest.count);
+
 function drawScoreFoot(columns) {
   scores.tFoot.replaceChildren();
   if (payload.sink_score !== null) {
-    const line = footRow(scores, columns, "model's own sink", payload.sink);
+    const line = footRow(scores, columns, say("model's own sink"), payload.sink);
     line.cells[columns - 2].textContent = number(payload.sink_score);
   }
-  if (payload.rest.count) footRow(scores, columns, `${payload.rest.count} keys before these`, payload.rest.weight);
+  if (payload.rest.count) footRow(scores, columns, restText(), payload.rest.weight);
   const sum = total(arrays.weights) + payload.sink + payload.rest.weight;
-  const line = footRow(scores, columns, 'sum', Math.min(1, sum));
+  const line = footRow(scores, columns, say('sum'), Math.min(1, sum));
   line.className = 'ts-sum';
   line.cells[columns - 1].lastChild.textContent = sum.toFixed(4);
   // The strongest key's row, written out.
   const best = arrays.weights.indexOf(Math.max(...arrays.weights));
   if (best < 0) return;
-  const products = total(row(arrays.products, best, width()));
-  const bias = arrays.bias ? ` + bias ${number(arrays.bias[best])} = ${number(arrays.score[best])}` : '';
-  const cap = payload.softcap === null ? bias : ` → softcap ${number(arrays.score[best])}`;
-  element.querySelector('.ts-check-scores').textContent =
-    `Check, ${named(best)}: ${width()} products add up to ${number(products)}; × ${Number(payload.scale.toPrecision(4))} = ` +
-    `${number(arrays.scaled[best])}${cap} → softmax ${arrays.weights[best].toFixed(4)}. All weights: ${sum.toFixed(4)}.`;
+  element.querySelector('.ts-check-scores').textContent = words.checkScores(payload, {
+    token: named(best), count: width(), sum: total(row(arrays.products, best, width())), scaled: arrays.scaled[best],
+    bias: arrays.bias?.[best], score: arrays.score[best], weight: arrays.weights[best], all: sum,
+  });
 }
 
 function drawValues() {
-  const titles = [['key', ''], ['weight × value, by dimension', ''], ['value', 'the value vector itself'], ['weight', '']];
+  const titles = words.valueColumns();
   drawHead(values, titles);
   fitRows(values.tBodies[0], payload.labels.length, titles.length);
   const top = largest([...arrays.weighted, ...arrays.output]);
@@ -196,11 +189,15 @@ function drawValues() {
     line.cells[0].title = named(index);
     const own = line.cells[2].firstChild || make('canvas', 'ts-strip-cells ts-half', line.cells[2]);
     own.setAttribute('role', 'img');
-    own.setAttribute('aria-label', `value of ${named(index)}`);
-    line.cells[1].firstChild.setAttribute('aria-label', `weighted value of ${named(index)}`);
-    const told = (column) => `weight ${arrays.weights[index].toFixed(4)} × value ` +
-      `${number(arrays.values[index * deep() + column])} = ${number(arrays.weighted[index * deep() + column])}`;
-    const describe = (column) => [`dimension ${column}, key ${named(index)}`, told(column)];
+    own.setAttribute('aria-label', say('value of {token}', { token: named(index) }));
+    line.cells[1].firstChild.setAttribute('aria-label', say('weighted value of {token}', { token: named(index) }));
+    const describe = (column) => [
+      say('dimension {column}, key {token}', { column, token: named(index) }),
+      say('weight {weight} × value {value} = {product}', {
+        weight: arrays.weights[index].toFixed(4), value: number(arrays.values[index * deep() + column]),
+        product: number(arrays.weighted[index * deep() + column]),
+      }),
+    ];
     strip(line.cells[1].firstChild, row(arrays.weighted, index, deep()), top, describe);
     strip(own, row(arrays.values, index, deep()), raw, describe);
     weightCell(line.cells[3], arrays.weights[index]);
@@ -208,7 +205,7 @@ function drawValues() {
   drawValueFoot(top);
   element.querySelector('.ts-low2').textContent = `−${top.toFixed(2)}`;
   element.querySelector('.ts-high2').textContent = `+${top.toFixed(2)}`;
-  element.querySelector('.ts-of2').textContent = `weighted values and output; the values themselves −${raw.toFixed(2)} to +${raw.toFixed(2)}`;
+  element.querySelector('.ts-of2').textContent = say('weighted values and output; the values themselves −{top} to +{top}', { top: raw.toFixed(2) });
 }
 
 function drawValueFoot(top) {
@@ -221,21 +218,17 @@ function drawValueFoot(top) {
     const canvas = make('canvas', 'ts-strip-cells', line.cells[1]);
     canvas.setAttribute('role', 'img');
     canvas.setAttribute('aria-label', title);
-    strip(canvas, list, top, (column, value) => [title, `dimension ${column}: ${number(value)}`]);
+    strip(canvas, list, top, (column, value) => [title, dimensionText(column, value)]);
     return line;
   };
-  if (payload.rest.count) strippedRow(`${payload.rest.count} keys before these`, rest, payload.rest.weight, '');
+  if (payload.rest.count) strippedRow(restText(), rest, payload.rest.weight, '');
   const sum = total(arrays.weights) + payload.rest.weight;
-  const line = strippedRow('Σ = output', arrays.output, Math.min(1, sum), 'ts-sum');
+  const line = strippedRow(say('Σ = output'), arrays.output, Math.min(1, sum), 'ts-sum');
   line.cells[3].lastChild.textContent = sum.toFixed(4);
   const column = [...arrays.output.keys()].reduce((best, at) => (Math.abs(arrays.output[at]) > Math.abs(arrays.output[best]) ? at : best), 0);
   let added = rest[column];
   for (let index = 0; index < payload.labels.length; index += 1) added += arrays.weighted[index * deep() + column];
-  const sink = payload.sink > 0 ? ` The model's own sink takes ${payload.sink.toFixed(4)} and adds nothing.` : '';
-  const off = payload.ablated === null ? '' :
-    ` This head is switched off: the model puts ${payload.ablated === 'zero' ? 'zeros' : 'its mean output'} in place of this.`;
-  element.querySelector('.ts-check-values').textContent =
-    `Check, dimension ${column}: the weighted values add up to ${number(added)}; the output holds ${number(arrays.output[column])}.${sink}${off}`;
+  element.querySelector('.ts-check-values').textContent = words.checkValues(payload, { column, sum: added, output: arrays.output[column] });
 }
 
 function draw() {
@@ -252,10 +245,10 @@ function draw() {
   element.querySelector('.ts-hidden-note').hidden = payload.hide === 'none';
   drawSharing();
   drawReach();
-  element.querySelector('.ts-shown').textContent = payload.rest.count ? `keys: ${payload.shown}` : '';
+  element.querySelector('.ts-shown').textContent = payload.rest.count ? say('keys: {shown}', { shown: payload.shown }) : '';
   element.querySelector('.ts-vector-name code').textContent = payload.query_label;
   const top = largest(arrays.query);
-  strip(element.querySelector('.ts-query'), arrays.query, top, (column, value) => ['query vector', `dimension ${column}: ${number(value)}`]);
+  strip(element.querySelector('.ts-query'), arrays.query, top, (column, value) => [say('query vector'), dimensionText(column, value)]);
   drawScores();
   drawValues();
   showSeen();

@@ -18,7 +18,7 @@ function cover(missing) {
   for (const host of covered) host.setAttribute('data-missing', missing[host.id]);
 }
 
-function show({ kind, text: words, at, fraction, button: offer = null }) {
+function show({ kind, text: words, at, fraction, quiet = false, button: offer = null }) {
   line.className = `ts-message ts-${kind}`;
   text.textContent = words;
   bar.hidden = kind !== 'progress';
@@ -30,7 +30,7 @@ function show({ kind, text: words, at, fraction, button: offer = null }) {
   marked?.removeAttribute('data-error');
   marked = kind === 'error' && at ? document.getElementById(at) : null;
   marked?.setAttribute('data-error', words);
-  window.dispatchEvent(new CustomEvent('tokenscope-error', { detail: { kind, at: marked ? at : '', words } }));
+  window.dispatchEvent(new CustomEvent('tokenscope-error', { detail: { kind, at: marked ? at : '', words, quiet } }));
 }
 
 function draw() {

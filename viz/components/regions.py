@@ -18,7 +18,8 @@ class MessageLine(Drawn):
     """One line of plain text.
 
     Value: {"kind": notice, error or progress, "text", "at": element id, "fraction"}; of an answer also "missing": why
-    elements have nothing to show, by id, and "more": whether further answers follow by themselves.
+    elements have nothing to show, by id, "more": whether further answers follow by themselves, and "quiet": whether
+    the text only says how long the answer took.
     """
 
     files = "message"

@@ -241,6 +241,7 @@ class Desk:
         told = next(iter(missing.values()), outcome.notice or f"answered in {spent:.0f} ms")
         kind = "error" if missing else "notice"
         message = {"kind": kind, "text": told, "at": "", "fraction": None, "missing": missing, "more": more}
+        message["quiet"] = not (missing or outcome.notice)
         return {"session": self._session(scene.view.to_json(), more=more), "message": message, **payloads}
 
     def refuse(self, error: TokenscopeError, name: str, sent_view: object) -> Answer:
