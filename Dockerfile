@@ -12,7 +12,7 @@ ARG TORCH_INDEX=""
 COPY requirements.txt ./
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements.txt
 
-COPY app.py settings.py LICENSE README.md ./
+COPY app.py settings.py zerogpu.py LICENSE README.md ./
 COPY model_runtime/ model_runtime/
 COPY viz/ viz/
 COPY builtin_model/__init__.py builtin_model/

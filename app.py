@@ -12,10 +12,14 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Likewise transformers: where the package kernels is installed it would fetch code from the hub and run it.
 os.environ.setdefault("USE_HUB_KERNELS", "NO")
 
+import zerogpu  # before torch and gradio are imported
+
+# isort: split
 import gradio as gr
 from starlette.middleware import Middleware
 
 from model_runtime import CATALOGUE, Library, Offer
+from model_runtime.elsewhere import Elsewhere
 from model_runtime.errors import TokenscopeError
 from settings import SettingError, Settings, read, unknown
 from viz import sentences
@@ -86,14 +90,18 @@ def models_of(settings: Settings) -> Models:
 
     Raises:
         ModelUnsupported: This machine has no such device.
+        SettingError: GPUs are lent here, and the settings ask for another device.
     """
+    lent = zerogpu.lends()
+    device, dtype = zerogpu.placed(settings.device, settings.dtype) if lent else (settings.device, settings.dtype)
     library = Library(
         settings.weights,
-        device=settings.device,
-        dtype=settings.dtype,
+        device=device,
+        dtype=dtype,
         shelf_bytes=settings.recordings,
         most_tokens=settings.text_tokens or None,
         waiting=settings.queue,
+        elsewhere=(lambda: Elsewhere(zerogpu.lend)) if lent else None,
     )
     library.keep_tidy()
     known = {offer.name: offer for offer in CATALOGUE}
@@ -105,6 +113,7 @@ def models_of(settings: Settings) -> Models:
         folders=settings.folders,
         offers=chosen or library.offers(),
         room=library.room,
+        queued=lent,
     )
 
 

@@ -39,7 +39,7 @@ LEFT_OUT = (
     "requirements-dev.txt",
     "tests/",
 )
-NEEDED = ("README.md", "requirements.txt", "app.py", "settings.py", "LICENSE")
+NEEDED = ("README.md", "requirements.txt", "app.py", "settings.py", "zerogpu.py", "LICENSE")
 KEYS = (
     *("title", "emoji", "colorFrom", "colorTo", "sdk", "sdk_version", "python_version", "app_file"),
     *("short_description", "suggested_hardware", "models", "tags", "license"),

@@ -24,6 +24,7 @@ from model_runtime.errors import (
     DeviceFailed,
     EmptyPrompt,
     FeatureUnavailable,
+    GpuUnavailable,
     InputError,
     LoadingStopped,
     ModelError,
@@ -126,6 +127,7 @@ __all__ = [
     "FeatureUnavailable",
     "Feedforward",
     "FilterStage",
+    "GpuUnavailable",
     "HeadDistance",
     "HeadLabel",
     "HeadMeasure",
@@ -221,7 +223,8 @@ def load_model(
             from a model's repository is never run.
         device: "auto" (CUDA where present, with all GPUs together where one is too small, else the CPU), a torch device
             such as "cpu" or "cuda:1", or "spread" for all GPUs and, where they are too small, the CPU's memory.
-        dtype: "auto" (float32 on a CPU, the checkpoint's own on CUDA), "float32", "bfloat16" or "float16".
+        dtype: "auto" (float32 on a CPU, the checkpoint's own on CUDA), "checkpoint" (its own on any device), "float32",
+            "bfloat16" or "float16".
         quantise: "8bit" or "4bit" to round the weights with bitsandbytes, on CUDA alone.
         adapter: A PEFT adapter (folder or id) to add to the weights.
         progress: Called with what is being done and, where it is known, how much of it is done (0 to 1); while files

@@ -40,17 +40,18 @@ class Chunk:
     home: torch.device | None = None
     seen: tuple[torch.Tensor | None, ...] = ()
 
-    def cut(self, tokens: int) -> "Chunk":
-        """Its first tokens, as views."""
+    def part(self, begin: int, end: int) -> "Chunk":
+        """Some of its own tokens, begin to end - 1, as views."""
+        span = slice(begin, end)
         return Chunk(
-            tokens,
-            None if self.streams is None else self.streams[:, :tokens],
-            tuple(None if query is None else query[:, :tokens] for query in self.queries),
-            self.starts[:, :tokens],
-            None if self.logits is None else self.logits[:tokens],
-            None if self.attended is None else self.attended[:, :tokens],
+            end - begin,
+            None if self.streams is None else self.streams[:, span],
+            tuple(None if query is None else query[:, span] for query in self.queries),
+            self.starts[:, span],
+            None if self.logits is None else self.logits[span],
+            None if self.attended is None else self.attended[:, span],
             self.home,
-            tuple(None if seen is None else seen[:tokens] for seen in self.seen),
+            tuple(None if seen is None else seen[span] for seen in self.seen),
         )
 
     @cached_property

@@ -121,12 +121,16 @@ class Engine:
                 tally = tally.joined(statistics_of(logits[:-1], part[1:]))
             chunks = appended(chunks, reduced(self._chunk(tape, logits), kept))
             newest = logits[-1].float().clone()
-        lens = None if base is None else base.lens
         keys, values = tuple(tape.keys), tuple(tape.values)
-        recording = Recording(ids, chunks, cache, keys, values, interventions, tally, newest, lens)
-        recording.glances = () if base is None else base.glances
+        recording = Recording(ids, chunks, cache, keys, values, interventions, tally, newest)
+        return self.going_on(recording, base, kept, changes.switches)
+
+    def going_on(self, recording: Recording, base: Recording | None, kept: Kept, switches: Switches) -> Recording:
+        """A new recording with what was worked out for the one that it goes on from, and a way to what is not kept."""
+        if base is not None:
+            recording.lens, recording.glances = base.lens, base.glances
         if kept is not Kept.EVERYTHING and self.again is not None:
-            recording.again = self.again(changes.switches)
+            recording.again = self.again(switches)
             recording.replayed = () if base is None else base.replayed
         return recording
 

@@ -18,6 +18,7 @@
         ├── ModelUnsupported    a model that this runtime cannot open
         ├── ModelTooLarge       the device has not enough memory
         ├── DeviceFailed        the device failed while running and has to be started anew
+        ├── GpuUnavailable      no GPU was lent for the call, or it was taken back before the end
         ├── TooManyWaiting      as many visitors wait for the model as may
         ├── VisitorLeft         who asked went away before the turn came
         ├── LoadingStopped      someone stopped the loading; raised by the progress function that is told of it
@@ -94,6 +95,10 @@ class ModelTooLarge(ModelError):
 
 class DeviceFailed(ModelError):
     """The device failed while running; until the program is started again, every call to it fails."""
+
+
+class GpuUnavailable(ModelError):
+    """No GPU was lent for a call, or it was taken back before the end; what came before that stays."""
 
 
 class TooManyWaiting(ModelError):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from weakref import ref
 
 from model_runtime.catalogue import Offer, offers
+from model_runtime.elsewhere import Elsewhere
 from model_runtime.loading import load
 from model_runtime.memory import free_memory
 from model_runtime.model import Model
@@ -42,10 +43,26 @@ class Library:
         most_tokens: int | None = None,
         unused: float = DEFAULT_UNUSED,
         waiting: int = MOST_WAITING,
+        elsewhere: Callable[[], Elsewhere] | None = None,
     ) -> None:
+        """Keeps no model yet.
+
+        Args:
+            limit: See the attributes, and so for the names below that are among them.
+            device: As `load_model` takes it.
+            dtype: As `load_model` takes it.
+            shelf_bytes: See the attributes.
+            most_tokens: See the attributes.
+            unused: See the attributes.
+            waiting: See the attributes.
+            elsewhere: Makes the way of one model to another process that runs its texts, None to run them here.
+        """
         self.limit, self.shelf_bytes, self.most_tokens = limit, shelf_bytes, most_tokens
         self.unused, self.waiting = unused, waiting
         self._device, self._dtype = device, dtype
+        self._elsewhere = elsewhere
+        # Made ahead: a platform that lends GPUs wants to see that there is something to lend them to, at once.
+        self._next = None if elsewhere is None else elsewhere()
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._models: OrderedDict[tuple[str, str], Model] = OrderedDict()
         self._names: dict[str, str] = {}  # what was asked for -> the name that the model's moments carry
@@ -72,6 +89,7 @@ class Library:
                 numbers = dtype or self._dtype
                 model = load(name, device=self._device, dtype=numbers, progress=progress, shelf_bytes=self.shelf_bytes)
                 model.most_tokens = min(model.most_tokens, self.most_tokens or model.most_tokens)
+                self._send(model)
                 log.info("loaded %r, %.1f MB of weights", name, model.weight_bytes / 2**20)
                 with self._lock:
                     self._keep(name, dtype, model)
@@ -119,6 +137,12 @@ class Library:
         if key in self._models:
             self._models.move_to_end(key)
         return self._models.get(key)
+
+    def _send(self, model: Model) -> None:
+        """Lets a model that was just loaded run its texts in another process, if that is how it is here."""
+        if self._elsewhere is not None and self._next is not None:
+            model.run_elsewhere(self._next)
+            self._next = self._elsewhere()
 
     def _keep(self, name: str, dtype: str, model: Model) -> None:
         card = model.card()

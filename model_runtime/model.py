@@ -1,6 +1,5 @@
 """A loaded model: the questions that can be asked about a moment, and the steps that lead to the next."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from transformers import PreTrainedModel
@@ -14,21 +13,19 @@ from model_runtime.choosing_questions import ChoosingQuestions
 from model_runtime.cost_questions import CostQuestions
 from model_runtime.decoding import Choice, decide
 from model_runtime.distribution import listed, token_table
-from model_runtime.edits import Changes
 from model_runtime.errors import OutOfRange
 from model_runtime.finite import require_finite
 from model_runtime.head_questions import HeadQuestions
 from model_runtime.housekeeping import Housekeeping
 from model_runtime.installation import card_of, install
 from model_runtime.keeping import Choice as RecordingChoice
-from model_runtime.moment import Ablate, Decoding, Intervention, Moment, Steer
-from model_runtime.moment_checks import MomentChecks
+from model_runtime.moment import Decoding, Moment
 from model_runtime.part_questions import PartQuestions
 from model_runtime.position_questions import PositionQuestions
 from model_runtime.prediction_questions import PredictionQuestions
 from model_runtime.prompt_part_questions import PromptPartQuestions
-from model_runtime.recording import Recording
 from model_runtime.records import AttentionMap, Distribution, Floats, ModelCard, TokenTable
+from model_runtime.running import Running
 from model_runtime.saving_questions import SavingQuestions
 from model_runtime.shelf import Shelf
 from model_runtime.steering import Steering
@@ -41,7 +38,7 @@ GIGABYTE = 2**30
 
 
 class Model(
-    MomentChecks,
+    Running,
     HeadQuestions,
     StreamQuestions,
     PartQuestions,
@@ -101,7 +98,7 @@ class Model(
         self._attributor = Attributor(self._engine, self._lock)
         self._random_runs = {}
         self._maps, self._drawings, self._positions = {}, {}, None
-        self._output, self._replayed = installation.output, None
+        self._output, self._replayed, self._elsewhere = installation.output, None, None
         default = GIGABYTE if model.device.type == "cpu" else 4 * GIGABYTE
         self._shelf = Shelf(default if shelf_bytes is None else shelf_bytes)
         self._engine.room.clear = self._clear
@@ -176,20 +173,6 @@ class Model(
             raise OutOfRange(f"Cannot go back {steps} steps; use 0 or more.")
         return moment.cut(max(1, len(moment.ids) - steps))
 
-    def play(self, moment: Moment, steps: int) -> Iterator[Moment]:
-        """Steps up to so many times, giving each moment as it comes; stops at an end token or a full context.
-
-        Raises:
-            OutOfRange: A negative number of steps.
-        """
-        if steps < 0:
-            raise OutOfRange(f"Cannot play {steps} steps; use 0 or more.")
-        for _ in range(steps):
-            if self.ended(moment) is not None:
-                return
-            moment = self.step(moment)
-            yield moment
-
     def ended(self, moment: Moment) -> str | None:
         """Why no step can follow: "end token", "stop text" or "context full"; None where one can.
 
@@ -255,24 +238,6 @@ class Model(
             OutOfRange: The model has no such id.
         """
         return self._vocabulary.text(token)
-
-    def _recording(self, moment: Moment) -> Recording:
-        """The recording of a moment, from the shelf as far as it goes."""
-        self._check(moment)
-        with self._lock:
-            base, shared = self._shelf.find(moment.ids, moment.interventions)
-            base = None if base is None else base.cut(shared)
-            if base is not None and shared == len(moment.ids):
-                return base
-            changes = self._changes(moment.interventions)
-            recording = self._engine.record(moment.ids, base, moment.interventions, changes)
-            self._shelf.put(recording)
-            return recording
-
-    def _changes(self, interventions: Sequence[Intervention]) -> Changes:
-        ablations = [one for one in interventions if isinstance(one, Ablate)]
-        steers = [one for one in interventions if isinstance(one, Steer)]
-        return Changes(self._ablation.switches(ablations), self._steering.edits(steers))
 
     def _choice_and_logits(self, moment: Moment, position: int) -> tuple[Choice, Floats]:
         with self._lock:

@@ -10,6 +10,7 @@ from model_runtime.memory import check_memory, free_memory
 from model_runtime.memory_records import MemoryNeed
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+CHECKPOINT = "checkpoint"
 SPREAD = "spread"
 _SHARE_FOR_WEIGHTS = 0.9  # of what is free on each GPU: layers come in one piece, and the run itself takes some
 
@@ -50,7 +51,7 @@ def device_of(name: str) -> torch.device:
 
 
 def dtype_of(name: str, device: torch.device, config: Any, *, own: str = "float32") -> str:
-    """The dtype that weights will be in: "auto" is float32 on a CPU and the checkpoint's own elsewhere.
+    """The dtype that weights will be in: "auto" is float32 on a CPU and elsewhere "checkpoint", the checkpoint's own.
 
     Args:
         name: What was asked for.
@@ -63,11 +64,11 @@ def dtype_of(name: str, device: torch.device, config: Any, *, own: str = "float3
     """
     if name == "auto" and device.type == "cpu":
         return "float32"
-    if name == "auto":
+    if name in ("auto", CHECKPOINT):
         own = str(getattr(config, "dtype", None) or own).removeprefix("torch.")
         return own if own in DTYPES else "bfloat16"
     if name not in DTYPES:
-        raise ModelUnsupported(f"There is no dtype {name!r} here; use auto, {', '.join(DTYPES)}.")
+        raise ModelUnsupported(f"There is no dtype {name!r} here; use auto, {CHECKPOINT}, {', '.join(DTYPES)}.")
     return name
 
 

@@ -91,7 +91,7 @@ class Recording:
         kept, rest = [], tokens
         for chunk in self.chunks:
             if rest > 0:
-                kept.append(chunk if chunk.tokens <= rest else chunk.cut(rest))
+                kept.append(chunk if chunk.tokens <= rest else chunk.part(0, rest))
             rest -= chunk.tokens
         cache = branch(self.cache)
         cache.crop(tokens - len(self.ids))
@@ -127,12 +127,12 @@ class Recording:
 
     def _pieces(self, layer: int, begin: int, end: int) -> Iterator[tuple[torch.Tensor, int, int]]:
         """The kept queries of a layer, chunk by chunk, with the part of each that is asked for."""
-        for chunk, low, high in self._spans(begin, end):
+        for chunk, low, high in self.spans(begin, end):
             query = chunk.queries[layer]
             if query is not None:
                 yield query, low, high
 
-    def _spans(self, begin: int, end: int) -> Iterator[tuple[Chunk, int, int]]:
+    def spans(self, begin: int, end: int) -> Iterator[tuple[Chunk, int, int]]:
         """The chunks of positions begin to end - 1, and which of their own tokens these are."""
         offset = 0
         for chunk in self.chunks:
@@ -175,7 +175,7 @@ class Recording:
     def visible(self, layer: int, begin: int, end: int) -> torch.Tensor:
         """Boolean [query, key] which keys of the whole text the queries begin to end - 1 of an attending layer see."""
         keys, parts = _present(self.keys[layer]), []
-        for chunk, low, high in self._spans(begin, end):
+        for chunk, low, high in self.spans(begin, end):
             seen = chunk.seen[layer] if chunk.seen else None
             starts, columns = chunk.starts[layer, low:high].to(keys.device), keys.shape[1]
             parts.append(visible_keys(starts, begin, columns) if seen is None else unpacked(seen[low:high], columns))
@@ -184,7 +184,7 @@ class Recording:
 
     def streams(self, stream: int, begin: int, end: int) -> torch.Tensor:
         """[token, width] of one stream at positions begin to end - 1."""
-        parts = [chunk.stream(stream, low, high) for chunk, low, high in self._spans(begin, end)]
+        parts = [chunk.stream(stream, low, high) for chunk, low, high in self.spans(begin, end)]
         return torch.cat([part for part in parts if part is not None])
 
     def at(self, place: Place, begin: int, end: int) -> torch.Tensor:
@@ -198,7 +198,7 @@ class Recording:
         if self.again is not None:
             added = self._parts(layer, begin, end).attended
             return torch.zeros_like(self.streams(layer, begin, end)) if added is None else added
-        spans = self._spans(begin, end)
+        spans = self.spans(begin, end)
         return torch.cat([chunk.attended[layer, low:high] for chunk, low, high in spans if chunk.attended is not None])
 
     def kept_logits(self, position: int) -> torch.Tensor | None:

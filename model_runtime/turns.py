@@ -87,6 +87,30 @@ class Turns(AbstractContextManager[None]):
         finally:
             self._end()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Inside, others have their turn, as while this thread waits for another process; then it has its own again.
+
+        A thread without the turn gives nothing up.
+
+        Raises:
+            VisitorLeft: The visitor left meanwhile; the turn is not had again.
+        """
+        depth = self._depth if self._owner == threading.get_ident() else 0
+        if depth:
+            with self._gate:
+                self._hand_on()
+        try:
+            yield
+        finally:
+            if depth:
+                self._enter(None)
+                self._depth = depth
+
+    def enter_ahead(self) -> None:
+        """Waits for the turn before all that wait: for what takes no more than a moment."""
+        self._enter(None, ahead=True)
+
     def before(self, visitor: str) -> int | None:
         """How many other visitors have their turn before this one, None where this one does not wait."""
         with self._gate:
@@ -102,12 +126,13 @@ class Turns(AbstractContextManager[None]):
                 place.left = True
                 place.called.release()
 
-    def _enter(self, most: int | None) -> None:
+    def _enter(self, most: int | None, *, ahead: bool = False) -> None:
         me = threading.get_ident()
         if self._owner == me:  # only this thread makes it so, and unmakes it
             self._depth += 1
             return
-        visitor = _VISITOR.get()
+        # Who goes ahead is nobody's visitor, so that it cannot leave.
+        visitor = f"ahead {me}" if ahead else _VISITOR.get()
         with self._gate:
             if self._owner is None:
                 self._owner, self._visitor, self._depth = me, visitor, 1
@@ -118,10 +143,15 @@ class Turns(AbstractContextManager[None]):
                     "Nothing is lost: try again in a minute."
                 )
             place = _Place(visitor)
-            self._waiting.setdefault(visitor, deque()).append(place)
+            if ahead:
+                self._waiting = {visitor: deque([place]), **self._waiting}
+            else:
+                self._waiting.setdefault(visitor, deque()).append(place)
         self._wait(place)
 
     def _end(self) -> None:
+        if self._owner != threading.get_ident():
+            return  # it stepped aside and did not come back
         self._depth -= 1  # nobody else touches it while the turn is ours
         if self._depth == 0:
             with self._gate:

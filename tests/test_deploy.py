@@ -36,7 +36,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class TestFiles:
     def test_what_the_page_needs_is_there_and_nothing_else(self, built: Path) -> None:
         names = {str(path.relative_to(built)) for path in built.rglob("*") if path.is_file()}
-        assert {"app.py", "settings.py", "requirements.txt", "README.md", "LICENSE"} <= names
+        assert {"app.py", "settings.py", "zerogpu.py", "requirements.txt", "README.md", "LICENSE"} <= names
         assert {"tests", "bench", "deploy", ".ci", ".git"}.isdisjoint(name.split("/")[0] for name in names)
         assert not [name for name in names if name.startswith("builtin_model/") and name.endswith((".csv", "train.py"))]
         assert all((built / name).stat().st_size < 10_000_000 for name in names)

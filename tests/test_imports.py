@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("model_runtime", "viz", "builtin_model", "bench", "deploy", "settings", "app", "tests")
+OURS = ("model_runtime", "viz", "builtin_model", "bench", "deploy", "settings", "zerogpu", "app", "tests")
 RECORDS = {f"model_runtime.{path.stem}" for path in (ROOT / "model_runtime").glob("*records.py")}
 #: What a picture may know of the runtime: plain data, no torch.
 DATA = {"model_runtime.errors", "model_runtime.moment", "model_runtime.interventions"} | RECORDS
@@ -40,7 +40,7 @@ def _imports(path: Path) -> set[str]:
 
 def _sources() -> list[Path]:
     listed = [path for folder in ("model_runtime", "viz", "builtin_model") for path in (ROOT / folder).rglob("*.py")]
-    return sorted([*listed, ROOT / "settings.py", ROOT / "app.py"])
+    return sorted([*listed, ROOT / "settings.py", ROOT / "zerogpu.py", ROOT / "app.py"])
 
 
 def _offences(path: Path) -> list[str]:
@@ -60,14 +60,15 @@ def _offences(path: Path) -> list[str]:
         "viz.panels": {"model_runtime", "viz"},
         "builtin_model": {"builtin_model", "model_runtime"},
         "settings": set(),
-        "app": {"viz", "model_runtime", "settings"},
+        "zerogpu": {"model_runtime", "settings"},
+        "app": {"viz", "model_runtime", "settings", "zerogpu"},
     }[room]
     bad = [name for name in ours if not any(name == door or name.startswith(door + ".") for door in allowed)]
     if room == "viz.figures":
         bad += [name for name in imports if name.startswith(("viz.components", "viz.panels"))]
     if room == "viz.components":
         bad += [name for name in imports if name.startswith("viz.panels")]
-    if room.startswith("viz") or room in {"errors", "records", "interventions", "moment", "settings", "app"}:
+    if room.startswith("viz") or room in {"errors", "records", "interventions", "moment", "settings", "zerogpu", "app"}:
         bad += roots & MODEL_LIBRARIES
     if room == "viz.figures" or room in {"errors", "records", "interventions", "moment", "model_runtime", "settings"}:
         bad += roots & {"gradio"}

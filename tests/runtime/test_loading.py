@@ -57,6 +57,7 @@ def test_public_names_are_pinned():
         SpecialTokens Stage Steer
         StreamSimilarity TextEnded TokenscopeError TokenSimilarity TokenTable TooManyWaiting TreeLine UnequalTexts
         VisitorLeft VocabularyFacts VocabularyPage
+            GpuUnavailable BadRecording RecordedText load_recording
     """
     assert set(model_runtime.__all__) == set(names.split())
     for name in model_runtime.__all__:

@@ -243,3 +243,69 @@ def test_in_a_forked_process_nothing_waits_for_threads_that_are_not_there() -> N
     turns.after_fork()
     with turns.turn():  # the thread that held it is not there
         pass
+
+
+def test_who_steps_aside_lets_others_go_and_has_its_turn_again() -> None:
+    turns = Turns()
+    crowd = Crowd(turns)
+    with turns, turns:
+        crowd.come("a")
+        with turns.aside():
+            crowd.gone()  # it was served meanwhile
+            assert crowd.served == ["a"]
+        assert (turns._owner, turns._depth) == (threading.get_ident(), 2)
+        crowd.come("b")
+        assert crowd.served == ["a"]
+    crowd.gone()
+    assert crowd.served == ["a", "b"]
+
+
+def test_who_has_no_turn_steps_aside_for_nothing() -> None:
+    turns = Turns()
+    with turns.aside():
+        assert turns._owner is None
+    assert turns._owner is None
+
+
+def test_who_leaves_while_aside_does_not_have_its_turn_again_and_gives_none_up() -> None:
+    turns = Turns()
+    aside, taken, told = threading.Event(), threading.Event(), list[str]()
+
+    def ask() -> None:
+        with visiting("page"):
+            try:
+                with turns, turns.aside():
+                    aside.set()
+                    taken.wait(SOON)
+            except VisitorLeft as error:
+                told.append(str(error))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert aside.wait(SOON)
+    with turns:
+        taken.set()
+        until(lambda: waiting(turns) == 1)  # it wants its turn again
+        turns.leave("page")
+        thread.join(SOON)
+        assert (turns._owner, turns._depth) == (threading.get_ident(), 1)
+    assert (len(told), turns._owner) == (1, None)
+
+
+def test_who_goes_ahead_is_served_before_all_that_wait() -> None:
+    turns = Turns()
+    before: list[list[str]] = []
+
+    def hurry() -> None:
+        turns.enter_ahead()
+        before.append(list(crowd.served))
+        turns.__exit__(None, None, None)
+
+    with held(turns) as crowd:
+        crowd.come("a")
+        thread = threading.Thread(target=hurry)
+        thread.start()
+        until(lambda: waiting(turns) == 2)
+    thread.join(SOON)
+    assert before == [[]]
+    assert crowd.served == ["a"]

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Final
 
 from model_runtime.errors import AnswerStopped, BadMoment
@@ -78,7 +79,7 @@ class Answering:
             view: The view that the page keeps meanwhile.
         """
         work = _Work(ask, view)
-        self._pool.submit(work.run)
+        self._pool.submit(copy_context().run, work.run)  # which knows whose request it is
         if work.done.wait(PATIENCE):
             return work.answer()
         ticket = secrets.token_hex(8)

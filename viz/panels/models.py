@@ -61,6 +61,8 @@ class Models:
         folders: Below which of them models beyond the offers may be loaded by path, real paths.
         offers: What the picker proposes, in order; the default is among them.
         room: Says where models go, and the bytes that are free there, None where nobody knows.
+        queued: Whether every action passes gradio's queue, as only what passes it goes with the visitor's own quota
+            where GPUs are lent to single calls.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Models:
         folders: Sequence[str] = ("/",),
         offers: Sequence[Offer] = CATALOGUE,
         room: Callable[[], tuple[str, int | None]] = lambda: ("", None),
+        queued: bool = False,
     ) -> None:
         self.default = default
         self.any_name = any_name
@@ -79,6 +82,7 @@ class Models:
         own = Offer(default, default, "The model that this page was started with.")
         self.offers = tuple(offers) if any(offer.name == default for offer in offers) else (own, *offers)
         self.room = room
+        self.queued = queued
         self._library = library
 
     def get(self, name: str, progress: Progress | None = None, *, precision: str = AUTO) -> "Model":

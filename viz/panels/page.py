@@ -74,7 +74,8 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     typed = [outputs["prompt"], outputs["mode"]]
     drawn = list(outputs.values())
     quick: dict[str, Any] = {
-        "queue": False,
+        "queue": desk.models.queued,
+        "concurrency_limit": None,
         "show_progress": "hidden",
         "api_visibility": "private",
         "trigger_mode": "multiple",
