@@ -11,7 +11,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 SWEEP = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal tests/coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all test-space coverage-table check fix bench train probes space audit clean
+.PHONY: help run test test-fast test-all test-space coverage-table check fix sentences bench train probes space audit clean
 
 help: ## say what each command does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/' | expand -t 20
@@ -47,6 +47,9 @@ check: $(VENV)/.ready-dev ## check format, lint and types
 fix: $(VENV)/.ready-dev ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+sentences: $(VENV)/.ready-dev ## list the page's sentences for translation (ARGS="de" begins another language)
+	$(BIN)/python -m viz.sentences.gather $(ARGS)
 
 bench: $(VENV)/.ready-dev $(VENV)/.browser ## measure steps, answers, bytes, painting and visitors against what there is without us
 	$(BIN)/python -m bench.stepping

@@ -105,7 +105,10 @@ def models_of(settings: Settings) -> Models:
     )
     library.keep_tidy()
     known = {offer.name: offer for offer in CATALOGUE}
-    chosen = [known.get(name, Offer(name, name, "Chosen by those who serve this page.")) for name in settings.models]
+    chosen = [
+        known.get(name, Offer(name, name, sentences.say("Chosen by those who serve this page.")))
+        for name in settings.models
+    ]
     return Models(
         library,
         settings.model,

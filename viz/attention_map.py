@@ -7,8 +7,10 @@ import numpy as np
 from model_runtime.head_records import CombinedMap
 from model_runtime.records import AttentionMap, Floats
 from viz.colours import Transfer
+from viz.head_names import head_name
 from viz.labels import plotly_text
 from viz.payload import TypedArray, pack
+from viz.sentences import say, say_many
 from viz.token_strip import Measure
 from viz.units import Units
 from viz.window import Window
@@ -123,8 +125,14 @@ def attention_measure(attention: AttentionMap, cursor: int, tokens: int = 0) -> 
     seen = np.flatnonzero(attention.visible[own])
     weights[seen] = attention.weights[own, seen]
     hidden = hidden_share(attention, cursor)
-    told = "" if hidden is None else f", without the {100 * hidden['row']:.1f} % that are hidden"
-    return Measure(weights, f"attention from the selected token, L{attention.layer} H{attention.head}{told}", "", 1.0)
+    head = head_name(attention.layer, attention.head)
+    told = say("attention from the selected token, {head}", head=head)
+    if hidden is not None:
+        share = f"{100 * hidden['row']:.1f}"
+        told = say(
+            "attention from the selected token, {head}, without the {share} % that are hidden", head=head, share=share
+        )
+    return Measure(weights, told, "", 1.0)
 
 
 def hidden_share(attention: AttentionMap | CombinedMap, cursor: int) -> dict[str, float] | None:
@@ -167,9 +175,19 @@ def _cells(weights: Floats, colour: Transfer) -> dict[str, Any]:
 
 def _facts(attention: AttentionMap) -> str:
     source = attention.computed_from
-    rounded = "" if source == "float32" else f" from the model's {source} queries and keys"
-    sees = "sees everything before it" if attention.window is None else f"sliding window of {attention.window} tokens"
-    return f"reads key/value head {attention.key_value_head} · {sees} · computed in float32{rounded}"
+    reads = say("reads key/value head {head}", head=attention.key_value_head)
+    sees = say("sees everything before it")
+    if attention.window is not None:
+        sees = say_many(
+            "sliding window of {count} token",
+            "sliding window of {count} tokens",
+            attention.window,
+            count=attention.window,
+        )
+    computed = say("computed in float32")
+    if source != "float32":
+        computed = say("computed in float32 from the model's {dtype} queries and keys", dtype=source)
+    return f"{reads} · {sees} · {computed}"
 
 
 def _outline(left: float, right: float, top: float, bottom: float) -> dict[str, Any]:

@@ -4,11 +4,13 @@ bertviz itself pastes tokens into a script as they are and fetches its libraries
 without a single "<", and the libraries are part of the document.
 """
 
+import html
 import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from model_runtime.records import Floats
+from viz.sentences import say
 
 Kind = Literal["head view", "model view"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -76,7 +78,8 @@ def bertviz_document(
     texts = _json(labels)
     attention = f'[{{"name":null,"left_text":{texts},"right_text":{texts},"attn":{_numbers(weights)}}}]'
     data = f'{{"attention":{attention},{_json(settings)[1:]}'
-    choice = '<label>Layer: <select id="layer"></select></label>' if kind == "head view" else ""
+    label = html.escape(say("Layer:"))
+    choice = f'<label>{label} <select id="layer"></select></label>' if kind == "head view" else ""
     runs = [_SHIM, *scripts.libraries, scripts.view.replace(_MARKER, data, 1)]
     style = _STYLE
     if kind == "model view":

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from model_runtime.structure_records import ENTERS, BlockDrawing, BlockStep, Feedforward, Placement, Positions
+from viz.sentences import later, say, say_many
 
 # The decoder's block of "Attention Is All You Need" (2017), base size; masked self-attention and feed-forward.
 ORIGINAL: Final = BlockDrawing(
@@ -35,21 +36,20 @@ ORIGINAL: Final = BlockDrawing(
 OPENS: Final = {"attention": "attention", "MLP": "neurons"}
 _GATED: Final = {"SiLU": "SwiGLU", "GELU": "GeGLU", "GELU (tanh)": "GeGLU", "ReLU": "ReGLU"}
 _PLACES: Final[dict[Placement, str]] = {
-    "before": "before each part",
-    "before and after": "before and after each part",
-    "after, before the addition": "after each part, before the addition",
-    "after the addition": "after each addition",
-    "none": "nowhere",
+    "before": later("before each part"),
+    "before and after": later("before and after each part"),
+    "after, before the addition": later("after each part, before the addition"),
+    "after the addition": later("after each addition"),
+    "none": later("nowhere"),
 }
 _POSITIONS: Final = {
-    "rotary": "rotary: turn queries and keys",
-    "learned": "learned, added to the embeddings",
-    "sinusoidal": "sine and cosine, added to the embeddings",
-    "ALiBi": "ALiBi: scores fall with distance",
-    "none": "none",
+    "rotary": later("rotary: turn queries and keys"),
+    "learned": later("learned, added to the embeddings"),
+    "sinusoidal": later("sine and cosine, added to the embeddings"),
+    "ALiBi": later("ALiBi: scores fall with distance"),
+    "none": later("none"),
 }
-_CONFIG: Final = " (by its config)"
-UNKNOWN: Final = "not found"
+UNKNOWN: Final = later("not found")
 
 
 def block_payload(block: BlockDrawing) -> dict[str, Any]:
@@ -74,74 +74,92 @@ def block_payload(block: BlockDrawing) -> dict[str, Any]:
 def told(block: BlockDrawing) -> list[tuple[str, str]]:
     """The facts of a block as words, in one order for all blocks."""
     norms = list(dict.fromkeys(step.norm for step in block.steps if step.kind == "norm"))
+    places = [say(_PLACES[one]) for one in block.placement]
     feedforward = block.feedforward
     return [
-        ("Norms stand", " / ".join(_PLACES[one] for one in block.placement) or "nowhere"),
-        ("Kind of norm", ", ".join(norms) or "none"),
-        ("Attention and MLP", _order(block)),
-        ("Positions", _POSITIONS[block.positions.kind] + ("" if block.positions.seen else _CONFIG)),
-        ("Keys and values", _sharing(block)),
-        ("Attention sees", f"the last {block.window:,} tokens" if block.window else "all tokens up to its own"),
-        ("Norms inside the attention", "yes" if block.query_key_norm else "no"),
-        ("Activation", _activation(feedforward)),
-        ("Gated MLP", "no MLP" if feedforward is None else _gate(feedforward)),
-        ("Neurons", _neurons(block)),
-        ("Biases", _biases(block)),
+        (say("Norms stand"), " / ".join(places) or say("nowhere")),
+        (say("Kind of norm"), ", ".join(norms) or say("none")),
+        (say("Attention and MLP"), _order(block)),
+        (say("Positions"), _known(say(_POSITIONS[block.positions.kind]), block.positions.seen)),
+        (say("Keys and values"), _sharing(block)),
+        (say("Attention sees"), _seen(block.window)),
+        (say("Norms inside the attention"), say("yes") if block.query_key_norm else say("no")),
+        (say("Activation"), _activation(feedforward)),
+        (say("Gated MLP"), say("no MLP") if feedforward is None else _gate(feedforward)),
+        (say("Neurons"), _neurons(block)),
+        (say("Biases"), _biases(block)),
     ]
+
+
+def _known(fact: str, seen: bool) -> str:
+    """A fact, and whether it was only read from the model's config."""
+    return fact if seen else say("{fact} (by its config)", fact=fact)
+
+
+def _seen(window: int | None) -> str:
+    if not window:
+        return say("all tokens up to its own")
+    return say_many("the last {count} token", "the last {count} tokens", window)
 
 
 def _order(block: BlockDrawing) -> str:
     if block.parallel is None:
-        return UNKNOWN if {"attention", "MLP"} <= {step.kind for step in block.steps} else "only one of them"
-    return "side by side, on the same stream" if block.parallel else "one after the other"
+        both = {"attention", "MLP"} <= {step.kind for step in block.steps}
+        return say(UNKNOWN) if both else say("only one of them")
+    return say("side by side, on the same stream") if block.parallel else say("one after the other")
 
 
 def _sharing(block: BlockDrawing) -> str:
     if not block.heads:
-        return "no attention heads"
+        return say("no attention heads")
     if block.key_value_heads == block.heads:
-        return "each head has its own"
+        return say("each head has its own")
     if block.key_value_heads == 1:
-        return "one pair for all heads (MQA)"
-    return f"{block.heads // block.key_value_heads} heads share a pair (GQA)"
+        return say("one pair for all heads (MQA)")
+    heads = block.heads // block.key_value_heads
+    return say_many("{count} head has a pair (GQA)", "{count} heads share a pair (GQA)", heads)
 
 
 def _activation(feedforward: Feedforward | None) -> str:
     if feedforward is None:
-        return "no MLP"
-    return (feedforward.activation or UNKNOWN) + ("" if feedforward.seen or not feedforward.activation else _CONFIG)
+        return say("no MLP")
+    return _known(feedforward.activation, feedforward.seen) if feedforward.activation else say(UNKNOWN)
 
 
 def _gate(feedforward: Feedforward) -> str:
     if feedforward.gated is None:
-        return UNKNOWN
+        return say(UNKNOWN)
+    if not feedforward.gated:
+        return say("no")
     name = _GATED.get(feedforward.activation)
-    return ("yes" if name is None else f"yes ({name})") if feedforward.gated else "no"
+    return say("yes") if name is None else say("yes ({name})", name=name)
 
 
 def _neurons(block: BlockDrawing) -> str:
     if block.feedforward is None:
-        return "none"
+        return say("none")
     if block.feedforward.width is None:
         experts = block.feedforward.experts
-        return f"{experts} experts, a router chooses" if experts else UNKNOWN
-    return f"{block.feedforward.width / block.width:.3g} times the width"
+        if not experts:
+            return say(UNKNOWN)
+        return say_many("{count} expert, a router chooses", "{count} experts, a router chooses", experts)
+    return say("{times} times the width", times=f"{block.feedforward.width / block.width:.3g}")
 
 
 def _biases(block: BlockDrawing) -> str:
     """Where linear maps have biases: in the attention, in the MLP, in both, or in part of them."""
     if not block.biased:
-        return "none"
+        return say("none")
     if len(block.biased) == len(block.maps):
-        return "in every linear map"
+        return say("in every linear map")
     parts = next((step.names for step in block.steps if step.kind == "MLP"), ())
     mlp = {name for name in block.maps if name.startswith("MLP") or name.split(".")[0] in parts}
     if set(block.biased) == mlp:
-        return "in the MLP only"
+        return say("in the MLP only")
     attention = set(block.maps) - mlp
     if set(block.biased) == attention:
-        return "in the attention only"
-    return f"in {len(block.biased)} of {len(block.maps)} linear maps"
+        return say("in the attention only")
+    return say("in {some} of {all} linear maps", some=len(block.biased), all=len(block.maps))
 
 
 # --- the drawing ---
@@ -203,7 +221,7 @@ def _edges(steps: tuple[BlockStep, ...]) -> list[dict[str, Any]]:
 def _title(step: BlockStep) -> str:
     if step.kind == "norm":
         return step.norm
-    return {"attention": "Attention", "MLP": "MLP", "addition": "+"}.get(step.kind, step.module)
+    return {"attention": say("Attention"), "MLP": say("MLP"), "addition": "+"}.get(step.kind, step.module)
 
 
 def _lines(block: BlockDrawing, step: BlockStep) -> list[tuple[str, bool]]:
@@ -220,13 +238,16 @@ def _attention_lines(block: BlockDrawing) -> list[tuple[str, bool]]:
     if not block.heads:
         return []
     shares = block.heads != block.key_value_heads
-    lines = [(f"{block.heads} heads" + (f", {block.key_value_heads} key/value" if shares else ""), shares)]
+    heads = say_many("{count} head", "{count} heads", block.heads)
+    if shares:
+        heads = say("{heads} heads, {shared} key/value", heads=block.heads, shared=block.key_value_heads)
+    lines = [(heads, shares)]
     if block.positions.kind in ("rotary", "ALiBi"):
-        lines.append(("rotary positions" if block.positions.kind == "rotary" else "ALiBi", True))
+        lines.append((say("rotary positions") if block.positions.kind == "rotary" else "ALiBi", True))
     if block.query_key_norm:
-        lines.append(("norms inside", True))
+        lines.append((say("norms inside"), True))
     if block.window:
-        lines.append((f"window {block.window:,}", True))
+        lines.append((say("window {tokens}", tokens=f"{block.window:,}"), True))
     return lines
 
 
@@ -234,28 +255,33 @@ def _mlp_lines(block: BlockDrawing) -> list[tuple[str, bool]]:
     feedforward = block.feedforward
     if feedforward is None:
         return []
-    lines = [(f"{feedforward.width:,} neurons", False)] if feedforward.width else []
+    lines = []
+    if feedforward.width:
+        lines.append((say_many("{count} neuron", "{count} neurons", feedforward.width), False))
     if feedforward.experts:
-        lines.append((f"{feedforward.experts} experts", True))
+        lines.append((say_many("{count} expert", "{count} experts", feedforward.experts), True))
     if feedforward.activation:
-        gated = ", gated" if feedforward.gated else ""
-        lines.append((f"{feedforward.activation}{gated}", bool(feedforward.gated) or feedforward.activation != "ReLU"))
+        activation = feedforward.activation
+        told = say("{activation}, gated", activation=activation) if feedforward.gated else activation
+        lines.append((told, bool(feedforward.gated) or activation != "ReLU"))
     return lines
 
 
 def _sentence(block: BlockDrawing, index: int) -> str:
     """One step as a sentence of the list that says the same as the drawing."""
     step = block.steps[index]
-    sources = [_result(block, read) for read in step.reads] or ["something that was not found"]
+    sources = [_result(block, read) for read in step.reads] or [say("something that was not found")]
     if step.kind == "addition":
-        return f"Add {', '.join(sources[:-1])} and {sources[-1]}."
+        return say("Add {first} and {last}.", first=", ".join(sources[:-1]), last=sources[-1])
     lines = [line for line, _ in _lines(block, step)]
-    more = f" ({', '.join(lines)})" if lines else ""
-    return f"{_title(step)}{more} reads {sources[0]}."
+    part = f"{_title(step)} ({', '.join(lines)})" if lines else _title(step)
+    return say("{part} reads {source}.", part=part, source=sources[0])
 
 
 def _result(block: BlockDrawing, read: int) -> str:
     """What a step's result is called."""
     if read == ENTERS:
-        return "the stream that enters the block"
-    return f"the sum of step {read + 1}" if block.steps[read].kind == "addition" else f"the result of step {read + 1}"
+        return say("the stream that enters the block")
+    if block.steps[read].kind == "addition":
+        return say("the sum of step {step}", step=read + 1)
+    return say("the result of step {step}", step=read + 1)

@@ -8,6 +8,7 @@ from model_runtime.cache_records import CacheTable, CacheTiming, CacheWay
 from model_runtime.records import Floats, Integers
 from viz.labels import visible
 from viz.payload import pack
+from viz.sentences import say, say_many
 from viz.sizes import bytes_text, layers_text, time_text
 from viz.window import Window
 
@@ -35,7 +36,7 @@ def passes_payload(table: CacheTable, labels: list[str], cursor: int, window: Wi
     shown = [index for index in range(count) if table.end[index] > window.start and table.end[index] <= window.stop]
     if not shown:  # the prompt reaches beyond the window
         shown = [0]
-    names = ["prompt", *(f"{place} {labels[place]}" for place in range(int(table.end[0]), int(table.end[-1])))]
+    names = [say("prompt"), *(f"{place} {labels[place]}" for place in range(int(table.end[0]), int(table.end[-1])))]
     begin, end = int(table.begin[newest]), int(table.end[newest])
     return {
         "passes": [(names[index], int(table.begin[index]), int(table.end[index])) for index in shown],
@@ -92,22 +93,31 @@ def _says(way: CacheWay, table: CacheTable) -> str:
     """What a way is, in words."""
     if way.name == "window":
         if way.own:
-            return "only the newest keys: this model's own windows"
-        return f"only the newest {int(way.window.max())} keys in every layer"
+            return say("only the newest keys: this model's own windows")
+        return say_many(
+            "only the newest {count} key in every layer",
+            "only the newest {count} keys in every layer",
+            int(way.window.max()),
+            count=int(way.window.max()),
+        )
     kept = way.key_value_heads[way.key_value_heads > 0]
     shares = table.heads[way.key_value_heads > 0] // kept
     heads = _range(kept)
     if way.name == "MHA":
-        return f"{heads} key/value heads a layer: every query head has its own"
+        return say("{heads} key/value heads a layer: every query head has its own", heads=heads)
     if way.name == "MQA":
-        return f"1 key/value head a layer for all {_range(shares)} query heads"
-    example = "" if way.own else "for example "
-    return f"{example}{heads} key/value heads a layer, each for {_range(shares)} query heads"
+        return say("1 key/value head a layer for all {queries} query heads", queries=_range(shares))
+    queries = _range(shares)
+    if way.own:
+        return say("{heads} key/value heads a layer, each for {queries} query heads", heads=heads, queries=queries)
+    return say(
+        "for example {heads} key/value heads a layer, each for {queries} query heads", heads=heads, queries=queries
+    )
 
 
 def _range(values: Integers) -> str:
     low, high = int(values.min()), int(values.max())
-    return str(low) if low == high else f"{low} to {high}"
+    return str(low) if low == high else say("{low} to {high}", low=low, high=high)
 
 
 def formula(table: CacheTable) -> str:
@@ -120,10 +130,15 @@ def formula(table: CacheTable) -> str:
     parts = []
     for (heads, key, value), layers in shapes.items():
         width = f"2 {TIMES} {key}" if key == value else f"({key} + {value})"
-        counts = (f"{layers} layers", f"{heads} key/value heads", f"{width} numbers", f"{table.item_bytes} bytes")
+        counts = (
+            say("{layers} layers", layers=layers),
+            say("{heads} key/value heads", heads=heads),
+            say("{width} numbers", width=width),
+            say("{size} bytes", size=table.item_bytes),
+        )
         parts.append(f" {TIMES} ".join(counts))
     total = int((table.key_value_heads * (table.key_width + table.value_width)).sum()) * table.item_bytes
-    return f"{' + '.join(parts)} = {total:,} bytes a token" if parts else ""
+    return say("{parts} = {total} bytes a token", parts=" + ".join(parts), total=f"{total:,}") if parts else ""
 
 
 def _states(table: CacheTable) -> str:
@@ -132,14 +147,18 @@ def _states(table: CacheTable) -> str:
     if not layers:
         return ""
     size = bytes_text(int(table.states.sum()))
-    return f"{layers_text(layers)} keep a running state instead: {size}, however long the text."
+    named = layers_text(layers)
+    return say("{layers} keep a running state instead: {size}, however long the text.", layers=named, size=size)
 
 
 def _windowed(table: CacheTable) -> str:
     """Which layers have a window of their own."""
     sizes = sorted({int(size) for size in table.window if size})
-    told = [f"{size} tokens in {layers_text(np.flatnonzero(table.window == size).tolist())}" for size in sizes]
-    return f"This model's own windows: {'; '.join(told)}." if told else ""
+    told = [
+        say("{size} tokens in {layers}", size=size, layers=layers_text(np.flatnonzero(table.window == size).tolist()))
+        for size in sizes
+    ]
+    return say("This model's own windows: {windows}.", windows="; ".join(told)) if told else ""
 
 
 def timing_payload(timing: CacheTiming) -> dict[str, Any]:

@@ -6,17 +6,21 @@ A stop is a few sentences and some things to try; its pictures are ordinary tabs
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from viz.sentences import later
+
 # What a stop is about and a model may lack: a chat template, heads that share keys and values, layers with a sliding
 # window, rotary positions, and what may be switched off at load.
 Need = Literal["chat", "shared", "window", "rotary", "attention", "contributions"]
 
 LACKS: Final[dict[Need, str]] = {
-    "chat": "This model has no chat template: it goes on from raw text only.",
-    "shared": "In this model every head has keys and values of its own; nothing is shared.",
-    "window": "No layer of this model has a sliding window: every token sees all before it.",
-    "rotary": "This model does not rotate queries and keys; the tab shows what it does instead.",
-    "attention": "The attention of this model cannot be shown; the facts of the model on top say why.",
-    "contributions": "What each part of this model added cannot be shown; the facts of the model on top say why.",
+    "chat": later("This model has no chat template: it goes on from raw text only."),
+    "shared": later("In this model every head has keys and values of its own; nothing is shared."),
+    "window": later("No layer of this model has a sliding window: every token sees all before it."),
+    "rotary": later("This model does not rotate queries and keys; the tab shows what it does instead."),
+    "attention": later("The attention of this model cannot be shown; the facts of the model on top say why."),
+    "contributions": later(
+        "What each part of this model added cannot be shown; the facts of the model on top say why."
+    ),
 }
 
 
@@ -77,122 +81,146 @@ _STORY = "Once upon a time, there was a little girl named Lily."
 
 STOPS: Final = (
     Stop(
-        "Text in, text out",
-        "1-26, 2-1, 3-1 to 3-3",
-        "A language model turns a text into one more token. The token is appended and the longer text goes in again; "
-        "everything that it writes comes about this way. Press → to take a step, P to let it run.",
+        later("Text in, text out"),
+        later("1-26, 2-1, 3-1 to 3-3"),
+        later(
+            "A language model turns a text into one more token. The token is appended and the longer text goes in "
+            "again; everything that it writes comes about this way. Press → to take a step, P to let it run."
+        ),
         (
-            Try("Write token by token", "loop", prompt=_JAPAN),
-            Try("A request to the university, up to 500 tokens: press P", "loop", prompt=_REPORT, steps=500),
-            Try("The same as a chat message", "loop", prompt=_REPORT, chat=True, steps=500),
+            Try(later("Write token by token"), "loop", prompt=_JAPAN),
+            Try(later("A request to the university, up to 500 tokens: press P"), "loop", prompt=_REPORT, steps=500),
+            Try(later("The same as a chat message"), "loop", prompt=_REPORT, chat=True, steps=500),
         ),
     ),
     Stop(
-        "The map of the model",
-        "3-4 to 3-6",
-        "Three parts stand behind each other: a tokenizer that cuts the text into numbered pieces, a stack of blocks "
-        "that are built alike, and a head that scores every token of the vocabulary. The map has this model's own "
-        "sizes, and those of the present text.",
-        (Try("Follow a text of five tokens through it", "map", prompt=_JAPAN),),
+        later("The map of the model"),
+        later("3-4 to 3-6"),
+        later(
+            "Three parts stand behind each other: a tokenizer that cuts the text into numbered pieces, a stack of "
+            "blocks that are built alike, and a head that scores every token of the vocabulary. The map has this "
+            "model's own sizes, and those of the present text."
+        ),
+        (Try(later("Follow a text of five tokens through it"), "map", prompt=_JAPAN),),
     ),
     Stop(
-        "Tokenizer and embeddings",
-        "2-4 to 2-6, 3-5, 6-2",
-        "The model never sees letters. It sees the numbers of tokens, and for each number it has learned one vector. "
-        "A chat is a text too: the template writes special tokens around what you say.",
+        later("Tokenizer and embeddings"),
+        later("2-4 to 2-6, 3-5, 6-2"),
+        later(
+            "The model never sees letters. It sees the numbers of tokens, and for each number it has learned one "
+            "vector. A chat is a text too: the template writes special tokens around what you say."
+        ),
         (
-            Try("See the present text as the model does", "tokenizer"),
-            Try("The same question in the chat template", "tokenizer", prompt=_HOT, chat=True),
-            Try("And the question raw", "tokenizer", prompt=_HOT),
-            Try("Which tokens have vectors alike?", "embeddings"),
+            Try(later("See the present text as the model does"), "tokenizer"),
+            Try(later("The same question in the chat template"), "tokenizer", prompt=_HOT, chat=True),
+            Try(later("And the question raw"), "tokenizer", prompt=_HOT),
+            Try(later("Which tokens have vectors alike?"), "embeddings"),
         ),
         ("chat",),
     ),
     Stop(
-        "Choosing a token",
-        "3-6, 3-7, 6-3 to 6-5",
-        "The head only gives probabilities; taking one token is a choice of ours. The most probable each time is "
-        "greedy, drawing lots is sampling, and filters decide what is in the pot. A beam search keeps several texts "
-        "and compares them whole.",
+        later("Choosing a token"),
+        later("3-6, 3-7, 6-3 to 6-5"),
+        later(
+            "The head only gives probabilities; taking one token is a choice of ours. The most probable each time is "
+            "greedy, drawing lots is sampling, and filters decide what is in the pot. A beam search keeps several texts"
+            " and compares them whole."
+        ),
         (
-            Try("Filter the present distribution, and draw from it", "choosing"),
-            Try("Where a story could go on in many ways", "choosing", prompt=_STORY),
-            Try("Search with beams", "beams"),
+            Try(later("Filter the present distribution, and draw from it"), "choosing"),
+            Try(later("Where a story could go on in many ways"), "choosing", prompt=_STORY),
+            Try(later("Search with beams"), "beams"),
         ),
     ),
     Stop(
-        "Parallel streams and the context",
+        later("Parallel streams and the context"),
         "1-27, 3-8, 3-9",
-        "All tokens of an input are worked on at the same time, each on a track of its own, and each track ends in a "
-        "prediction. Only the last one is used. How many tracks there can be is the model's context.",
+        later(
+            "All tokens of an input are worked on at the same time, each on a track of its own, and each track ends in "
+            "a prediction. Only the last one is used. How many tracks there can be is the model's context."
+        ),
         (
-            Try("See what every token predicts", "streams"),
-            Try("The tracks of a whole sentence", "streams", prompt=_STORY),
+            Try(later("See what every token predicts"), "streams"),
+            Try(later("The tracks of a whole sentence"), "streams", prompt=_STORY),
         ),
     ),
     Stop(
-        "The cache of keys and values",
+        later("The cache of keys and values"),
         "3-10",
-        "What the earlier tracks computed does not change when a token is appended, so their keys and values are "
-        "kept. A step then computes one track instead of all. It costs memory for every token; here you can time what"
-        " it saves.",
-        (Try("See what is kept, and time it", "cache"),),
+        later(
+            "What the earlier tracks computed does not change when a token is appended, so their keys and values are "
+            "kept. A step then computes one track instead of all. It costs memory for every token; here you can time "
+            "what it saves."
+        ),
+        (Try(later("See what is kept, and time it"), "cache"),),
         ("shared",),
     ),
     Stop(
-        "Inside the block",
-        "3-11 to 3-14",
-        "A block does two things. Attention brings in what other tokens know: what “it” means depends on words before"
-        " it. The MLP adds what was stored in training: which word follows “The Shawshank”.",
+        later("Inside the block"),
+        later("3-11 to 3-14"),
+        later(
+            "A block does two things. Attention brings in what other tokens know: what “it” means depends on words "
+            "before it. The MLP adds what was stored in training: which word follows “The Shawshank”."
+        ),
         (
-            Try("What does “it” look at?", "looking", prompt=_SQUIRREL, cursor="it", keys=("dog", "squirrel")),
-            Try("Who wrote the next word of a title?", "contributions", prompt="The Shawshank"),
-            Try("And which neurons?", "neurons", prompt="The Shawshank"),
+            Try(later("What does “it” look at?"), "looking", prompt=_SQUIRREL, cursor="it", keys=("dog", "squirrel")),
+            Try(later("Who wrote the next word of a title?"), "contributions", prompt="The Shawshank"),
+            Try(later("And which neurons?"), "neurons", prompt="The Shawshank"),
         ),
         ("attention", "contributions"),
     ),
     Stop(
-        "Attention step by step",
-        "3-15 to 3-21",
-        "A head makes a query of the present token, and a key and a value of every token up to it. Query times key "
-        "scores how relevant each is, softmax turns the scores into shares, and the values are added up by them.",
+        later("Attention step by step"),
+        later("3-15 to 3-21"),
+        later(
+            "A head makes a query of the present token, and a key and a value of every token up to it. Query times key "
+            "scores how relevant each is, softmax turns the scores into shares, and the values are added up by them."
+        ),
         (
-            Try("Through {head}, from vectors to the result", "inside", prompt=_JAPAN, head=(4, 3)),
-            Try("The same head for every token", "attention", head=(4, 3)),
+            Try(later("Through {head}, from vectors to the result"), "inside", prompt=_JAPAN, head=(4, 3)),
+            Try(later("The same head for every token"), "attention", head=(4, 3)),
         ),
         ("attention",),
     ),
     Stop(
-        "Cheaper attention",
-        "3-22 to 3-28",
-        "Every token looking at all before it grows costly. A model can look back less far, or only at some; its "
-        "heads can share keys and values; and the same sums can be done with less traffic in memory.",
-        (Try("Masks, sharing and speed on the present text", "masks"),),
+        later("Cheaper attention"),
+        later("3-22 to 3-28"),
+        later(
+            "Every token looking at all before it grows costly. A model can look back less far, or only at some; its "
+            "heads can share keys and values; and the same sums can be done with less traffic in memory."
+        ),
+        (Try(later("Masks, sharing and speed on the present text"), "masks"),),
         ("window", "shared"),
     ),
     Stop(
-        "The old block and the new",
+        later("The old block and the new"),
         "3-29, 3-30",
-        "Blocks have changed since the first transformer: the norm moved before what it steadies and became simpler, "
-        "the MLP got a gate, and positions moved into attention. The picture shows the modules of this model in the "
-        "order in which they run.",
-        (Try("This model's block beside the original", "block"),),
+        later(
+            "Blocks have changed since the first transformer: the norm moved before what it steadies and became "
+            "simpler, the MLP got a gate, and positions moved into attention. The picture shows the modules of this "
+            "model in the order in which they run."
+        ),
+        (Try(later("This model's block beside the original"), "block"),),
     ),
     Stop(
-        "Rotary positions",
-        "3-31 to 3-33",
-        "Attention alone does not know an order. Rotary positions turn each query and key by an angle that grows with"
-        " its place, some pairs of numbers fast and some slowly, so that a score depends on the distance between two "
-        "tokens.",
-        (Try("Turn a query and a key of this text", "positions"),),
+        later("Rotary positions"),
+        later("3-31 to 3-33"),
+        later(
+            "Attention alone does not know an order. Rotary positions turn each query and key by an angle that grows "
+            "with its place, some pairs of numbers fast and some slowly, so that a score depends on the distance "
+            "between two tokens."
+        ),
+        (Try(later("Turn a query and a key of this text"), "positions"),),
         ("rotary",),
     ),
     Stop(
-        "The parts of a prompt",
-        "6-6 to 6-11",
-        "A prompt can be put together from parts: who answers, what is to be done, with what, how, and for whom. Try "
-        "what each part does: how much attention it gets, and what changes without it.",
-        (Try("Put a prompt together", "parts"),),
+        later("The parts of a prompt"),
+        later("6-6 to 6-11"),
+        later(
+            "A prompt can be put together from parts: who answers, what is to be done, with what, how, and for whom. "
+            "Try what each part does: how much attention it gets, and what changes without it."
+        ),
+        (Try(later("Put a prompt together"), "parts"),),
         ("attention",),
     ),
 )

@@ -9,18 +9,19 @@ from model_runtime.choosing_records import ChoiceStep, ChoiceSteps, Draws
 from model_runtime.records import Integers
 from viz.labels import quoted, visible
 from viz.payload import pack
+from viz.sentences import later, say, say_many
 
 ROWS: Final = 8  # tokens of each distribution
 DRAWN: Final = 14  # tokens whose draws are shown
 _FIRST: Final = 48  # ranks of the curve that are all sent; further ones at growing distances
 _POINTS: Final = 64
 NAMES: Final = {
-    "": "as the model gives it",
-    "repetition_penalty": "repetition penalty",
-    "temperature": "temperature",
-    "top_k": "top-k",
-    "top_p": "top-p",
-    "min_p": "min-p",
+    "": later("as the model gives it"),
+    "repetition_penalty": later("repetition penalty"),
+    "temperature": later("temperature"),
+    "top_k": later("top-k"),
+    "top_p": later("top-p"),
+    "min_p": later("min-p"),
 }
 
 
@@ -28,7 +29,7 @@ def steps_payload(record: ChoiceSteps) -> list[dict[str, Any]]:
     """Turns the way from the logits to the choice into one card a distribution."""
     return [
         {
-            "name": NAMES[step.name],
+            "name": say(NAMES[step.name]),
             "setting": "" if math.isnan(step.setting) else f"{step.setting:g}",
             "told": _told(step),
             "kept": step.kept,
@@ -102,26 +103,38 @@ def drawn_words(record: Draws) -> str:
     """Says how far the frequencies are from the probabilities, and what chance gives."""
     count = f"{len(record.taken):,}"
     if record.possible == 1:
-        return f"Only one token can be taken, so all {count} draws took it."
-    apart = f"{record.distance:.3f}"
-    chance = f"{record.chance_distance:.3f}, give or take {record.chance_spread:.3f}"
+        return say("Only one token can be taken, so all {count} draws took it.", count=count)
     surprise = (record.distance - record.chance_distance) / max(record.chance_spread, 1e-12)
-    verdict = "what chance gives" if abs(surprise) < 2 else "unusually far" if surprise > 0 else "unusually near"
-    return (
-        f"Frequencies and probabilities are {apart} apart (total variation distance: {100 * record.distance:.1f} % of "
-        f"the draws would have to fall otherwise). {count} fair draws are apart by {chance}: this is {verdict}. "
-        f"{record.seen:,} of {record.possible:,} possible tokens came."
+    verdict = say("unusually far") if surprise > 0 else say("unusually near")
+    return say(
+        "Frequencies and probabilities are {apart} apart (total variation distance: {share} % of the draws would have"
+        " to fall otherwise). {count} fair draws are apart by {chance}, give or take {spread}: this is {verdict}."
+        " {seen} of {possible} possible tokens came.",
+        apart=f"{record.distance:.3f}",
+        share=f"{100 * record.distance:.1f}",
+        count=count,
+        chance=f"{record.chance_distance:.3f}",
+        spread=f"{record.chance_spread:.3f}",
+        verdict=say("what chance gives") if abs(surprise) < 2 else verdict,
+        seen=f"{record.seen:,}",
+        possible=f"{record.possible:,}",
     )
 
 
 def taken_words(record: ChoiceSteps, greedy: str, choice: str) -> str:
     """Says what greedy decoding takes from here and what drawing does."""
-    first = f"Greedy decoding always takes {quoted(greedy)}."
     if record.temperature == 0:
-        return f"{first} Temperature 0 is greedy decoding; raise it to draw."
-    return (
-        f"{first} Drawing takes it in {100 * record.greedy_share:.1f} % of all draws; "
-        f"with seed {record.seed} the next step draws {quoted(choice)}."
+        return say(
+            "Greedy decoding always takes {greedy}. Temperature 0 is greedy decoding; raise it to draw.",
+            greedy=quoted(greedy),
+        )
+    return say(
+        "Greedy decoding always takes {greedy}. Drawing takes it in {share} % of all draws; with seed {seed} the next"
+        " step draws {choice}.",
+        greedy=quoted(greedy),
+        share=f"{100 * record.greedy_share:.1f}",
+        seed=record.seed,
+        choice=quoted(choice),
     )
 
 
@@ -131,8 +144,11 @@ def _counts(share: float, drawn: int, count: int) -> list[float]:
 
 def _told(step: ChoiceStep) -> str:
     if step.name in ("", "repetition_penalty", "temperature"):
-        return f"all {step.kept:,} tokens"
+        return say("all {count} tokens", count=f"{step.kept:,}")
     share = 100 * step.removed_share
     gone = f"{share:.2f}" if share >= 0.01 or share == 0 else "<0.01"
-    kept = f"{step.kept:,} token{'' if step.kept == 1 else 's'} kept"
-    return f"{kept}, {gone} % removed" if step.removed else f"{kept}, none removed"
+    if not step.removed:
+        return say_many("{count} token kept, none removed", "{count} tokens kept, none removed", step.kept)
+    return say_many(
+        "{count} token kept, {share} % removed", "{count} tokens kept, {share} % removed", step.kept, share=gone
+    )

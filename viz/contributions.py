@@ -9,6 +9,8 @@ from model_runtime.part_records import BIAS, EMBEDDING, Contributions, Question
 from viz.head_names import head_name
 from viz.labels import quoted, visible
 from viz.payload import pack
+from viz.sentences import later, say
+from viz.terms import part_name
 
 NAMED: Final = 3  # parts that a sentence names
 LEAST: Final = 0.1  # of the largest part: smaller ones are not worth a sentence
@@ -16,8 +18,14 @@ LEAST: Final = 0.1  # of the largest part: smaller ones are not worth a sentence
 EQUAL: Final = 1e-4
 NEAR: Final = 2e-2
 MINUS: Final = "\u2212"
-_VERBS: Final = {1: "added", -1: "took off"}
-_ARTICLES: Final = {EMBEDDING: "the embedding", BIAS: "the last bias"}
+_NOTHING: Final = {1: later("nothing added a tenth as much"), -1: later("nothing took off a tenth as much")}
+_MOST: Final = {1: later("{name} added most, {value}"), -1: later("{name} took off most, {value}")}
+_MORE: Final = {
+    1: later("{name} added most, {value}; then {others}"),
+    -1: later("{name} took off most, {value}; then {others}"),
+}
+_ARTICLES: Final = {EMBEDDING: later("the embedding"), BIAS: later("the last bias")}
+_NUMBERS: Final = (later("logit"), later("difference of logits"), later("logit less the vocabulary's mean"))
 
 
 def contributions_payload(record: Contributions) -> dict[str, Any]:
@@ -33,7 +41,7 @@ def contributions_payload(record: Contributions) -> dict[str, Any]:
     running = np.cumsum(record.values, dtype=np.float64)
     return {
         **question_payload(record.question),
-        "names": list(record.names),
+        "names": _names(record),
         "kinds": list(record.kinds),
         "part_layers": record.layers.tolist(),
         "values": pack(record.values),
@@ -56,24 +64,21 @@ def contributions_payload(record: Contributions) -> dict[str, Any]:
 def question_payload(question: Question) -> dict[str, Any]:
     """Returns which number is split: the token's label, what it is compared with, and what the number is called."""
     rival = visible(question.against_text) if question.against is not None else ""
-    number = "logit"
-    if rival:
-        number = "difference of logits"
-    elif question.centred:
-        number = "logit less the vocabulary's mean"
-    return {"position": question.position, "label": visible(question.text), "rival": rival, "number": number}
+    number = 1 if rival else 2 if question.centred else 0
+    label = visible(question.text)
+    return {"position": question.position, "label": label, "rival": rival, "number": say(_NUMBERS[number])}
 
 
 def told(record: Contributions) -> list[str]:
     """Says in sentences what the number is, which parts pulled it there most, and which pulled against that."""
     parts = [
-        (_ARTICLES.get(kind, name), float(value))
-        for name, kind, value in zip(record.names, record.kinds, record.values, strict=True)
+        (say(_ARTICLES[kind]) if kind in _ARTICLES else name, float(value))
+        for name, kind, value in zip(_names(record), record.kinds, record.values, strict=True)
     ]
     if not any(value for _, value in parts):
-        return [_subject(record), "No part added anything to it."]
-    sides = [_side(parts, way) or f"nothing {_VERBS[way]} a tenth as much" for way in _ways(record)]
-    return [_subject(record), *(f"{side[0].upper()}{side[1:]}." for side in sides)]
+        return [_subject(record), say("No part added anything to it.")]
+    sides = [_side(parts, way) or say(_NOTHING[way]) for way in _ways(record)]
+    return [_subject(record), *(say("{clause}.", clause=f"{side[0].upper()}{side[1:]}") for side in sides)]
 
 
 def told_heads(record: Contributions) -> str:
@@ -83,7 +88,7 @@ def told_heads(record: Contributions) -> str:
         for layer, head in np.argwhere(np.isfinite(record.heads))
     ]
     sides = [side for side in (_side(heads, way) for way in _ways(record)) if side]
-    return f"Among the heads, {'; '.join(sides)}." if sides else ""
+    return say("Among the heads, {sides}.", sides="; ".join(sides)) if sides else ""
 
 
 def check(record: Contributions) -> str:
@@ -92,9 +97,16 @@ def check(record: Contributions) -> str:
     error = abs(record.error)
     share = error / max(1.0, abs(record.total))
     equal = "=" if share <= EQUAL else "≈" if share <= NEAR else "≠"
-    difference = f"difference {error:.7f}" if error >= 1e-7 else "difference below 0.0000001"
-    return (
-        f"Sum of the parts {plain(parts, 4)} {equal} the model's own {number} {plain(record.total, 4)} ({difference})"
+    difference = say("difference below {least}", least="0.0000001")
+    if error >= 1e-7:
+        difference = say("difference {size}", size=f"{error:.7f}")
+    return say(
+        "Sum of the parts {sum} {equal} the model's own {number} {total} ({difference})",
+        sum=plain(parts, 4),
+        equal=equal,
+        number=number,
+        total=plain(record.total, 4),
+        difference=difference,
     )
 
 
@@ -110,16 +122,31 @@ def signed(value: float, digits: int = 2) -> str:
 
 def _subject(record: Contributions) -> str:
     """What the number says of the token."""
-    question, total = record.question, record.total
-    token = quoted(visible(question.text))
-    side = "above" if total >= 0 else "below"
-    before = "" if record.softcap is None else ", before the softcap"
+    clause = _difference(record)
+    if record.softcap is None:
+        return say("{clause}.", clause=clause)
+    return say("{clause}, before the softcap.", clause=clause)
+
+
+def _difference(record: Contributions) -> str:
+    """The same as a clause."""
+    question, above = record.question, record.total >= 0
+    token, rival = quoted(visible(question.text)), quoted(visible(question.against_text))
+    size = plain(abs(record.total))
+    if question.against is not None and above:
+        return say("The logit of {token} is {size} above that of {rival}", token=token, size=size, rival=rival)
     if question.against is not None:
-        rival = quoted(visible(question.against_text))
-        return f"The logit of {token} is {plain(abs(total))} {side} that of {rival}{before}."
+        return say("The logit of {token} is {size} below that of {rival}", token=token, size=size, rival=rival)
+    if question.centred and above:
+        return say("The logit of {token} is {size} above the vocabulary's mean", token=token, size=size)
     if question.centred:
-        return f"The logit of {token} is {plain(abs(total))} {side} the vocabulary's mean{before}."
-    return f"The logit of {token} is {plain(total)}{before}."
+        return say("The logit of {token} is {size} below the vocabulary's mean", token=token, size=size)
+    return say("The logit of {token} is {size}", token=token, size=plain(record.total))
+
+
+def _names(record: Contributions) -> list[str]:
+    """[part] what each part is called."""
+    return [part_name(kind, int(layer)) for kind, layer in zip(record.kinds, record.layers, strict=True)]
 
 
 def _ways(record: Contributions) -> tuple[int, int]:
@@ -135,6 +162,9 @@ def _side(parts: Sequence[tuple[str, float]], way: int) -> str:
     )
     if not large:
         return ""
-    first, *others = large[:NAMED]
-    rest = ", and ".join(f"{name}, {signed(value)}" for name, value in others)
-    return f"{first[0]} {_VERBS[way]} most, {signed(first[1])}" + (f"; then {rest}" if rest else "")
+    (name, value), *others = large[:NAMED]
+    if not others:
+        return say(_MOST[way], name=name, value=signed(value))
+    rest = [f"{other}, {signed(number)}" for other, number in others]
+    told = rest[0] if len(rest) == 1 else say("{first}, and {second}", first=rest[0], second=rest[1])
+    return say(_MORE[way], name=name, value=signed(value), others=told)

@@ -8,6 +8,8 @@ from model_runtime.head_records import HeadMosaic, Texts
 from model_runtime.records import Booleans, Integers
 from viz.head_names import heads_where, shares
 from viz.payload import pack
+from viz.sentences import say
+from viz.terms import term
 
 
 def grid_payload(key_value_head: Integers, ablated: Booleans) -> dict[str, Any]:
@@ -40,16 +42,20 @@ def mosaic_payload(mosaic: HeadMosaic, tokens: int, label: Texts | None = None) 
     """
     side = mosaic.cells.shape[2]
     spans = np.diff(mosaic.edges)
-    per_cell = f"{spans.min()} to {spans.max()}" if spans.min() < spans.max() else f"{spans.max()}"
     return {
         **grid_payload(mosaic.key_value_head, mosaic.ablated),
         "cells": pack(mosaic.cells),
         "side": side,
-        "labels": None if label is None else label.tolist(),
+        "labels": None if label is None else [[term(name) for name in row] for row in label.tolist()],
         "hidden": pack(mosaic.hidden) if mosaic.hidden_positions else None,
         "mean_hidden": _mean(mosaic) if mosaic.hidden_positions else None,
-        "pooled": "one cell a token" if side >= tokens else f"one cell for {per_cell} tokens, its largest weight",
+        "pooled": say("one cell a token") if side >= tokens else _pooled(int(spans.min()), int(spans.max())),
     }
+
+
+def _pooled(fewest: int, most: int) -> str:
+    per_cell = str(most) if fewest == most else say("{low} to {high}", low=fewest, high=most)
+    return say("one cell for {count} tokens, its largest weight", count=per_cell)
 
 
 def _mean(mosaic: HeadMosaic) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from model_runtime.head_records import HeadLabel, HeadMeasure, HeadTable
 from model_runtime.records import Floats, Integers
 from viz.payload import pack
+from viz.terms import term
 
 
 def head_table_payload(
@@ -29,7 +30,10 @@ def head_table_payload(
         "heads": table.label.shape[1],
         "selected": list(selected),
         "label": pack(label_indices(table, labels)),
-        "labels": [{"name": each.name, "condition": each.condition, "meaning": each.meaning} for each in labels],
+        "labels": [
+            {"name": term(each.name), "condition": term(each.condition), "meaning": term(each.meaning)}
+            for each in labels
+        ],
         "measures": [_measure(each, table.measures[each.name]) for each in measures if each.name in table.measures],
         "key_value": pack(table.key_value_head),
         "ablated": pack(table.ablated),
@@ -49,7 +53,7 @@ def _measure(measure: HeadMeasure, values: Floats) -> dict[str, Any]:
     return {
         "name": measure.name,
         "unit": measure.unit,
-        "meaning": measure.meaning,
+        "meaning": term(measure.meaning),
         "top": top,
         "values": pack(values.astype(np.float32)),
     }

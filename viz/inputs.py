@@ -8,6 +8,7 @@ from model_runtime.cause_records import Attribution
 from model_runtime.moment import Moment
 from viz.contributions import plain, question_payload
 from viz.payload import pack
+from viz.sentences import say
 
 LISTED: Final = 24
 _SMALL: Final = 1e-6  # a change of the number below this has no shares
@@ -54,10 +55,18 @@ def completeness(record: Attribution) -> str:
     """Says how far the scores are from adding up to what they are to explain."""
     number = question_payload(record.question)["number"]
     if record.done < record.runs:
-        return f"{record.done} of {record.runs} runs are done; the sum is known when all are."
+        return say("{done} of {runs} runs are done; the sum is known when all are.", done=record.done, runs=record.runs)
     change = record.value - record.baseline_value
-    share = f" ({100 * abs(record.error) / abs(change):.1f} %)" if abs(change) > _SMALL else ""
-    return (
-        f"The scores sum to {plain(record.total)}; the {number} moved from {plain(record.baseline_value)} (baseline: "
-        f"{record.baseline}) to {plain(record.value)}, by {plain(change)}: they miss {plain(abs(record.error))}{share}."
+    missed = plain(abs(record.error))
+    share = f"{missed} ({100 * abs(record.error) / abs(change):.1f} %)" if abs(change) > _SMALL else missed
+    return say(
+        "The scores sum to {sum}; the {number} moved from {before} (baseline: {baseline}) to {after}, by {change}: they"
+        " miss {missed}.",
+        sum=plain(record.total),
+        number=number,
+        before=plain(record.baseline_value),
+        baseline=record.baseline,
+        after=plain(record.value),
+        change=plain(change),
+        missed=share,
     )

@@ -10,6 +10,7 @@ from model_runtime.lens_records import LensGrid
 from model_runtime.records import Integers
 from viz.labels import visible
 from viz.payload import pack
+from viz.sentences import say
 from viz.window import Window
 
 LensColour = Literal["probability", "rank", "entropy", "divergence"]
@@ -90,10 +91,12 @@ def row_name(reading: int, streams: int) -> str:
     """What the row of a half step is called."""
     stream, middle = divmod(reading, 2)
     if middle:
-        return f"after attention {stream}"
+        return say("after attention {layer}", layer=stream)
     if stream == 0:
-        return "0 embedding"
-    return f"{stream} output" if stream == streams - 1 else f"{stream} after block {stream - 1}"
+        return say("{stream} embedding", stream=0)
+    if stream == streams - 1:
+        return say("{stream} output", stream=stream)
+    return say("{stream} after block {block}", stream=stream, block=stream - 1)
 
 
 def _rows(lens: LensGrid, name: str) -> NDArray[Any]:

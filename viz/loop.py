@@ -6,7 +6,8 @@ import numpy as np
 
 from model_runtime.records import TokenTable
 from viz.payload import pack
-from viz.window import window_to
+from viz.sentences import say
+from viz.window import Window, window_to
 
 TAIL: Final = 12  # tokens of an input that are sent; the page shows fewer where there is less room
 
@@ -45,5 +46,12 @@ def loop_payload(tokens: TokenTable, labels: list[str], cursor: int, size: int) 
         "cursor": cursor,
         "read": labels[max(0, after - TAIL) : after],
         "output": [labels[after], float(probability[after]), int(tokens.rank[after])] if after < total else None,
-        "shown": f"steps {steps.start + 1} to {steps.stop} of {steps.total}" if steps.cut else "",
+        "shown": _shown(steps),
     }
+
+
+def _shown(steps: Window) -> str:
+    """Which steps are shown, counted from 1; "" where all are."""
+    if not steps.cut:
+        return ""
+    return say("steps {first} to {last} of {total}", first=steps.start + 1, last=steps.stop, total=steps.total)

@@ -7,6 +7,7 @@ import numpy as np
 from model_runtime.cache_records import CacheTable
 from model_runtime.mask_records import KernelTime, KernelTiming, MaskTable
 from viz.payload import pack
+from viz.sentences import say
 from viz.sizes import bytes_text, layers_text, time_text
 from viz.window import Window
 
@@ -24,11 +25,11 @@ def masks_payload(table: MaskTable, window: Window) -> dict[str, Any]:
         and `reason`: what is not known, in words.
     """
     full = next(choice.scores for choice in table.choices if choice.name == "full")
-    without = ""
-    if table.without and not table.reason:
-        without = f"{layers_text(table.without)} have no attention that can be read."
+    without = []
     if table.choosing:
-        without = f"{layers_text(table.choosing)} choose the keys of every token anew. {without}".strip()
+        without.append(say("{layers} choose the keys of every token anew.", layers=layers_text(table.choosing)))
+    if table.without and not table.reason:
+        without.append(say("{layers} have no attention that can be read.", layers=layers_text(table.without)))
     return {
         "choices": [
             {"name": choice.name, "reach": choice.reach, "scores": choice.scores, "share": choice.scores / full}
@@ -44,7 +45,7 @@ def masks_payload(table: MaskTable, window: Window) -> dict[str, Any]:
             }
             for mask in table.own
         ],
-        "without": without,
+        "without": " ".join(without),
         "reason": table.reason,
         "tokens": table.tokens,
     }
@@ -87,9 +88,16 @@ def kernels_payload(timing: KernelTiming) -> dict[str, Any]:
             for one, median in zip(timing.kernels, medians, strict=True)
         ],
         "layer": timing.layer,
-        "of": (
-            f"Layer {timing.layer}, {timing.tokens} tokens, {timing.heads} query heads on {timing.key_value_heads} "
-            f"key/value heads, {timing.head_width} wide, {timing.dtype} on {timing.device}"
+        "of": say(
+            "Layer {layer}, {tokens} tokens, {heads} query heads on {shared} key/value heads, {width} wide, {dtype} on"
+            " {device}",
+            layer=timing.layer,
+            tokens=timing.tokens,
+            heads=timing.heads,
+            shared=timing.key_value_heads,
+            width=timing.head_width,
+            dtype=timing.dtype,
+            device=timing.device,
         ),
         "tokens": timing.tokens,
         "done": timing.done,
@@ -106,7 +114,7 @@ def _kernel(one: KernelTime) -> dict[str, Any]:
     return {
         "name": one.name,
         "reason": "",
-        "quartiles": f"{time_text(float(low))} to {time_text(float(high))}",
-        "memory": bytes_text(one.memory) if one.memory else "none",
+        "quartiles": say("{low} to {high}", low=time_text(float(low)), high=time_text(float(high))),
+        "memory": bytes_text(one.memory) if one.memory else say("none"),
         "error": "0" if one.error == 0 else f"{one.error:.1e}".replace("-", "\u2212"),
     }

@@ -1,8 +1,10 @@
 """The map of a model: its parts with the shapes of a prompt, its module tree, its parameters."""
 
+from functools import reduce
 from typing import Any, Final
 
 from model_runtime.structure_records import AnatomyMap, Kind, ParameterPart, Shape, Stage
+from viz.sentences import later, say, say_many
 
 # Which tab shows what a part does, and what its button says.
 OPENS: Final[dict[Kind, str]] = {
@@ -16,13 +18,13 @@ OPENS: Final[dict[Kind, str]] = {
     "head": "contributions",
 }
 _NAMES: Final[dict[Kind, str]] = {
-    "embedding": "Token embeddings",
-    "positions": "Positions",
-    "attention": "attention",
-    "MLP": "MLP",
-    "norm": "norms",
-    "head": "LM head",
-    "other": "other",
+    "embedding": later("Token embeddings"),
+    "positions": later("Positions"),
+    "attention": later("attention"),
+    "MLP": later("MLP"),
+    "norm": later("norms"),
+    "head": later("LM head"),
+    "other": later("other"),
 }
 
 
@@ -48,7 +50,7 @@ def map_payload(record: AnatomyMap) -> dict[str, Any]:
         ],
         "parts": _listed(record),
         "treemap": treemap(record),
-        "total": f"{record.parameters:,} parameters in all.",
+        "total": say("{count} parameters in all.", count=f"{record.parameters:,}"),
         "tied": _tied(record),
         "note": _note(record),
         "opens": OPENS,
@@ -88,18 +90,22 @@ def _stage(stage: Stage, behind: bool, record: AnatomyMap) -> dict[str, Any]:
 
 def _title(stage: Stage, behind: bool) -> str:
     if stage.kind == "blocks":
-        return "1 block" if stage.count == 1 else f"{stage.count} blocks"
+        return say_many("{count} block", "{count} blocks", stage.count)
     if stage.kind == "norm":
-        return "Final norm" if behind else "Norm"
-    return stage.module if stage.kind == "other" else _NAMES[stage.kind]
+        return say("Final norm") if behind else say("Norm")
+    return stage.module if stage.kind == "other" else say(_NAMES[stage.kind])
 
 
 def _name(part: ParameterPart) -> str:
     """What a part of the parameters is called."""
     if part.block is not None:
-        inside = part.path.rpartition(".")[2] if part.kind == "other" else _NAMES[part.kind]
-        return f"{inside} {part.block}"
-    return "Final norm" if part.kind == "norm" else part.path if part.kind == "other" else _NAMES[part.kind]
+        return f"{_inside(part)} {part.block}"
+    return say("Final norm") if part.kind == "norm" else part.path if part.kind == "other" else say(_NAMES[part.kind])
+
+
+def _inside(part: ParameterPart) -> str:
+    """What a part of a block is called there."""
+    return part.path.rpartition(".")[2] if part.kind == "other" else say(_NAMES[part.kind])
 
 
 def _listed(record: AnatomyMap) -> list[tuple[str, str, int | None, int, float]]:
@@ -111,7 +117,7 @@ def _listed(record: AnatomyMap) -> list[tuple[str, str, int | None, int, float]]
             rows.append((_name(part), part.kind, None, part.count))
         else:
             inside[part.kind] = inside.get(part.kind, 0) + part.count
-    rows += [(f"{_NAMES[kind]} of all blocks", kind, 0, count) for kind, count in inside.items()]
+    rows += [(say("{part} of all blocks", part=say(_NAMES[kind])), kind, 0, count) for kind, count in inside.items()]
     return [(*row, row[3] / record.parameters) for row in sorted(rows, key=lambda row: -row[3])]
 
 
@@ -128,16 +134,17 @@ def treemap(record: AnatomyMap) -> dict[str, Any]:
         if part.block is not None:
             blocks[part.block] = blocks.get(part.block, 0) + part.count
     if blocks:
-        areas.append(("blocks", "blocks", "model", sum(blocks.values()), "blocks", -1))
+        areas.append(("blocks", say("blocks"), "model", sum(blocks.values()), "blocks", -1))
         areas += [
-            (f"block {block}", f"block {block}", "blocks", count, "block", block) for block, count in blocks.items()
+            (f"block {block}", say("block {layer}", layer=block), "blocks", count, "block", block)
+            for block, count in blocks.items()
         ]
     for number, part in enumerate(record.parts):
         inside = part.block is not None
         parent = f"block {part.block}" if inside else "model"
-        label = _name(part).rpartition(" ")[0] if inside else _name(part).removeprefix("Token ")
+        label = _inside(part) if inside else say("embeddings") if part.kind == "embedding" else _name(part)
         areas.append((f"part {number}", label, parent, part.count, part.kind, -1 if part.block is None else part.block))
-    areas.insert(0, ("model", "model", "", record.parameters, "other", -1))
+    areas.insert(0, ("model", say("model"), "", record.parameters, "other", -1))
     names = ("ids", "labels", "parents", "values", "kinds", "blocks")
     return {name: list(column) for name, column in zip(names, zip(*areas, strict=True), strict=True)}
 
@@ -145,17 +152,21 @@ def treemap(record: AnatomyMap) -> dict[str, Any]:
 def _tied(record: AnatomyMap) -> str:
     """Says which weights have two names."""
     if not record.tied:
-        return "No weights are tied: every matrix is its own."
-    told = "; ".join(" and ".join(group) for group in record.tied)
-    return f"Tied, and counted once: {told} are the same numbers."
+        return say("No weights are tied: every matrix is its own.")
+    groups = [reduce(lambda one, more: say("{one} and {more}", one=one, more=more), group) for group in record.tied]
+    return say("Tied, and counted once: {names} are the same numbers.", names="; ".join(groups))
 
 
 def _note(record: AnatomyMap) -> str:
     """Says what was run to see the shapes."""
     if record.tokens < record.prompt:
-        return (
-            f"The shapes were measured with the prompt's first {record.tokens:,} tokens of {record.prompt:,}: one pass "
-            "takes no more."
+        return say(
+            "The shapes were measured with the prompt's first {tokens} tokens of {prompt}: one pass takes no more.",
+            tokens=f"{record.tokens:,}",
+            prompt=f"{record.prompt:,}",
         )
-    plural = "token" if record.tokens == 1 else "tokens"
-    return f"The shapes were measured as the prompt's {record.tokens:,} {plural} went through the model together."
+    return say_many(
+        "The shapes were measured as the prompt's {count} token went through the model together.",
+        "The shapes were measured as the prompt's {count} tokens went through the model together.",
+        record.tokens,
+    )

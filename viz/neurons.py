@@ -9,6 +9,7 @@ from model_runtime.records import Floats
 from viz.contributions import question_payload, signed
 from viz.labels import visible
 from viz.payload import pack
+from viz.sentences import say
 
 
 def layers_payload(record: Contributions) -> dict[str, Any]:
@@ -49,10 +50,19 @@ def told(table: NeuronTable) -> str:
     """Says in a sentence how much of the MLP's value the listed neurons make."""
     listed = float(np.sum(table.value, dtype=np.float64))
     if not len(table.neuron):
-        return f"MLP {table.layer} added {signed(table.total)}."
-    first = f"neuron {table.neuron[0]} of {table.count:,} counts most, {signed(float(table.value[0]))}"
-    rest = f"the {len(table.neuron)} listed come to {signed(listed)}"
-    return f"MLP {table.layer} added {signed(table.total)}; {first}; {rest}, all others to {signed(table.others)}."
+        return say("MLP {layer} added {total}.", layer=table.layer, total=signed(table.total))
+    return say(
+        "MLP {layer} added {total}; neuron {neuron} of {count} counts most, {most}; the {listed} listed come to {sum},"
+        " all others to {others}.",
+        layer=table.layer,
+        total=signed(table.total),
+        neuron=table.neuron[0],
+        count=f"{table.count:,}",
+        most=signed(float(table.value[0])),
+        listed=len(table.neuron),
+        sum=signed(listed),
+        others=signed(table.others),
+    )
 
 
 def _tokens(texts: tuple[tuple[str, ...], ...], logits: Floats) -> list[list[list[str]]]:

@@ -7,6 +7,7 @@ import numpy as np
 from model_runtime.records import Distribution, Floats, Integers
 from viz.labels import quoted, visible
 from viz.payload import pack
+from viz.sentences import say
 
 ROWS = 20
 
@@ -20,7 +21,7 @@ def next_token_chart(
     after: str,
     greedy: bool,
     before: Distribution | None = None,
-    before_name: str = "with every head on",
+    before_name: str = "",
 ) -> dict[str, Any]:
     """Turns a distribution into the rows of the chart.
 
@@ -42,7 +43,7 @@ def next_token_chart(
     listed = set(rows)
     unlisted = [row for row in range(len(distribution.ids)) if row not in listed]
     return {
-        "title": f"Next token, after {quoted(after)}",
+        "title": say("Next token, after {token}", token=quoted(after)),
         "position": distribution.position,
         "ids": [int(distribution.ids[row]) for row in rows],
         "labels": [visible(distribution.text[row]) for row in rows],
@@ -52,7 +53,7 @@ def next_token_chart(
         "filtered": bool(distribution.stages),
         "chosen": distribution.chosen,
         "choice": distribution.choice,
-        "choice_name": "greedy choice" if greedy else "next draw",
+        "choice_name": say("greedy choice") if greedy else say("next draw"),
         "other": {
             "count": distribution.vocabulary_size - len(rows),
             "raw": distribution.other_raw + float(distribution.raw[unlisted].sum(dtype=np.float64)),

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from viz.sentences import say
+
 FORMAT: Final = 4
 MINOR: Final = 5  # from here on cells have ids
 
@@ -44,19 +46,34 @@ def view_cells(about: Mapping[str, Any], load: str, calls: Mapping[str, str], dr
         "from viz.labels import plotly_text, visible"
     )
     asked = "\n".join(f"{name} = {source}" for name, source in calls.items())
+    told = say(
+        "The tab {tab} at position {position}, computed in {dtype}.",
+        tab=f"`{about['tab']}`",
+        position=about["position"],
+        dtype=about["dtype"],
+    )
     return [
         (
             "markdown",
-            "# A view of Tokenscope\n\n"
-            f"The tab `{about['tab']}` at position {about['position']}, computed in {about['dtype']}.\n\n"
-            "Run it in the folder of Tokenscope, with what its `requirements.txt` lists and with Jupyter installed.",
+            "# "
+            + say("A view of Tokenscope")
+            + "\n\n"
+            + told
+            + "\n\n"
+            + say(
+                "Run it in the folder of Tokenscope, with what its `requirements.txt` lists and with Jupyter installed."
+            ),
         ),
         ("code", imports),
-        ("markdown", "The model is loaded and proved, and the text is taken up where the page had it."),
+        ("markdown", say("The model is loaded and proved, and the text is taken up where the page had it.")),
         ("code", f"model = {load}\nmoment = Moment.from_text({about['moment']!r})\nmodel.card()"),
         (
             "markdown",
-            f"What the page asked: {names}. Each is a record of arrays; `help(type(tokens))` says what they mean.",
+            say(
+                "What the page asked: {names}. Each is a record of arrays; {call} says what they mean.",
+                names=names,
+                call="`help(type(tokens))`",
+            ),
         ),
         ("code", asked),
         ("code", "labels = [plotly_text(visible(*token)) for token in zip(tokens.text, tokens.bytes)]\n\n" + drawing),

@@ -10,6 +10,8 @@ from model_runtime.records import Distribution, Integers
 from viz.head_mosaic import grid_payload
 from viz.labels import visible
 from viz.payload import pack
+from viz.sentences import say
+from viz.terms import part_name
 
 PatchPart = Literal["stream", "attention", "MLP", "heads", "layer heads"]
 PATCH_PARTS: Final[tuple[PatchPart, ...]] = get_args(PatchPart)
@@ -95,12 +97,13 @@ def column_names(clean: Sequence[str], changed: Sequence[str]) -> list[str]:
 def row_names(part: str, rows: int) -> list[str]:
     """Returns what each row of a grid of patches is called."""
     if part == "stream":
-        return ["0 embedding", *(f"{stream} after block {stream - 1}" for stream in range(1, rows))]
+        after = (say("{stream} after block {block}", stream=stream, block=stream - 1) for stream in range(1, rows))
+        return [say("{stream} embedding", stream=0), *after]
     if part == "heads":
         return [f"L{layer}" for layer in range(rows)]
     if part == "layer heads":
         return [f"H{head}" for head in range(rows)]
-    return [f"{part} {layer}" for layer in range(rows)]
+    return [part_name(part, layer) for layer in range(rows)]
 
 
 def _answers(distribution: Distribution) -> list[list[Any]]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from model_runtime.prompt_part_records import GROUPS, LeftOut, PartAttention, PartEffects, PartSpans
 from viz.labels import visible
 from viz.payload import pack
+from viz.terms import term
 
 MOST_TOKENS: Final = 400  # of the prompt, in the tab's own strip
 
@@ -35,7 +36,7 @@ def attention_payload(attention: PartAttention, label: str) -> dict[str, Any]:
         label: The visible label of the token that looks.
     """
     return {
-        "groups": GROUPS,
+        "groups": [term(group) for group in GROUPS],
         "here": pack(attention.here),
         "average": pack(attention.average),
         "uniform": pack(attention.uniform),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from model_runtime.errors import InputError
 from viz.labels import visible
+from viz.sentences import say
 
 FORMAT: Final = "tokenscope-data"
 VERSION: Final = 1
@@ -78,8 +79,12 @@ def check_size(answers: Answers) -> None:
     cells = sum(_cells(record) for _, record in answers.values())
     if cells > MOST_CELLS:
         raise InputError(
-            f"What this tab shows has {cells:,} numbers; a data file holds at most {MOST_CELLS:,}. "
-            "Choose a smaller window, or save the recording instead."
+            say(
+                "What this tab shows has {cells} numbers; a data file holds at most {most}. Choose a smaller window, or"
+                " save the recording instead.",
+                cells=f"{cells:,}",
+                most=f"{MOST_CELLS:,}",
+            )
         )
 
 

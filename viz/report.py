@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model_runtime.records import Distribution, TokenTable
 from viz.labels import shorten, visible
+from viz.sentences import language, say
 
 MOST_ROWS: Final = 200  # of a table; data files hold the rest
 MOST_TOKENS: Final = 4_000  # of the text, around the cursor
@@ -82,31 +83,39 @@ def write_report(
         answers: The open tab's records, each with the call that gave it.
         notes: Sentences on how to read it.
     """
+    title = escaped(say("A view of Tokenscope"))
+    below = escaped(
+        say("The line below a token is the stronger the less it was expected; the prompt is grey."),
+    )
     body = [
-        "<h1>A view of Tokenscope</h1>",
+        f"<h1>{title}</h1>",
         _facts(facts),
-        "<h2>The text</h2>",
-        "<p>The line below a token is the stronger the less it was expected; the prompt is grey.</p>",
+        _heading(say("The text")),
+        f"<p>{below}</p>",
         _strip(tokens, labels, distribution.position),
-        f"<h2>What may follow token {distribution.position}</h2>",
+        _heading(say("What may follow token {position}", position=distribution.position)),
         _next(distribution),
-        *([] if drawing is None else [f"<h2>{escaped(drawing.title)}</h2>", _picture(drawing)]),
-        "<h2>How to read it</h2>",
+        *([] if drawing is None else [_heading(drawing.title), _picture(drawing)]),
+        _heading(say("How to read it")),
         *(f"<p>{escaped(note)}</p>" for note in notes),
-        "<h2>The numbers</h2>",
+        _heading(say("The numbers")),
         *(_record(name, call, record) for name, (call, record) in answers.items()),
     ]
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return "\n".join(
         [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f'<!doctype html><html lang="{language()}"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width"><title>A view of Tokenscope</title>',
+            f'<meta name="viewport" content="width=device-width"><title>{title}</title>',
             f"<style>{_STYLE}</style></head><body>",
             *body,
             "</body></html>",
         ]
     )
+
+
+def _heading(text: str) -> str:
+    return f"<h2>{escaped(text)}</h2>"
 
 
 def _facts(facts: Mapping[str, object]) -> str:
@@ -117,13 +126,17 @@ def _facts(facts: Mapping[str, object]) -> str:
 def _strip(tokens: TokenTable, labels: Sequence[str], cursor: int) -> str:
     begin = max(0, min(cursor - MOST_TOKENS // 2, len(labels) - MOST_TOKENS))
     shown = range(begin, min(len(labels), begin + MOST_TOKENS))
-    spans = [] if len(shown) == len(labels) else [f"<p>Tokens {begin} to {shown[-1]} of {len(labels)}.</p>"]
+    spans = []
+    if len(shown) < len(labels):
+        part = say("Tokens {first} to {last} of {total}.", first=begin, last=shown[-1], total=len(labels))
+        spans.append(f"<p>{escaped(part)}</p>")
     for place in shown:
         label = labels[place]
         surprise = float(np.nan_to_num(tokens.surprisal[place]))
         share = round(100 * (1 - float(np.exp(-surprise))))
         kind = "token" + (" prompt" if place < tokens.prompt_length else "") + (" cursor" if place == cursor else "")
-        told = f"token {place}, id {int(tokens.ids[place])}, {surprise:.3f} nats"
+        token, nats = int(tokens.ids[place]), f"{surprise:.3f}"
+        told = escaped(say("token {position}, id {id}, {nats} nats", position=place, id=token, nats=nats))
         line = f"border-color: color-mix(in srgb, var(--mark) {share}%, transparent)"
         spans.append(f'<span class="{kind}" style="{line}" title="{told}">{escaped(label)}</span>')
     return f'<div class="strip">{"".join(spans)}</div>'
@@ -133,13 +146,14 @@ def _next(distribution: Distribution) -> str:
     rows = []
     for index, text in enumerate(distribution.text):
         token = int(distribution.ids[index])
-        told = "follows in the text" if token == distribution.chosen else ""
-        told = told or ("what a step takes" if token == distribution.choice else "")
+        told = say("what a step takes") if token == distribution.choice else ""
+        if token == distribution.chosen:
+            told = say("follows in the text")
         numbers = [distribution.raw[index], distribution.final[index]]
         cells = [visible(text), str(token), *(f"{float(number):.6g}" for number in numbers), told]
         rows.append(cells)
-    rows.append(["all others", "", f"{distribution.other_raw:.6g}", f"{distribution.other_final:.6g}", ""])
-    return _table(["token", "id", "raw probability", "after all filters", ""], rows)
+    rows.append([say("all others"), "", f"{distribution.other_raw:.6g}", f"{distribution.other_final:.6g}", ""])
+    return _table([say("token"), "id", say("raw probability"), say("after all filters"), ""], rows)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -154,12 +168,15 @@ def _picture(drawing: Drawing) -> str:
     values = values[tuple(slice(-MOST_SIDE, None) for _ in shape)]
     told = ""
     if values.shape != shape:
-        told = f"Of {' x '.join(map(str, shape))} values the last {' x '.join(map(str, values.shape))} are drawn."
+        sizes = (" x ".join(map(str, one)) for one in (shape, values.shape))
+        told = say("Of {all} values the last {drawn} are drawn.", all=next(sizes), drawn=next(sizes))
     columns = list(drawing.columns)[-MOST_SIDE:]
     rows = list(drawing.rows)[-MOST_SIDE:]
     drawn = _bars(values, columns) if values.ndim == 1 else _map(values, rows, columns)
     known = values[np.isfinite(values)]
-    extent = f"From {known.min():.4g} to {known.max():.4g}." if known.size else "No value is known."
+    extent = say("No value is known.")
+    if known.size:
+        extent = say("From {low} to {high}.", low=f"{known.min():.4g}", high=f"{known.max():.4g}")
     caption = escaped(f"{extent} {told}".strip())
     return f'<figure><div class="wide">{drawn}</div><figcaption>{caption}</figcaption></figure>'
 
@@ -204,7 +221,8 @@ def _map(values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str
 
 def _svg(width: int, height: int, parts: Sequence[str]) -> str:
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    return f'<svg role="img" aria-label="the picture of the open tab" {size}>{"".join(parts)}</svg>'
+    told = escaped(say("the picture of the open tab"))
+    return f'<svg role="img" aria-label="{told}" {size}>{"".join(parts)}</svg>'
 
 
 def _record(name: str, call: str, record: Any) -> str:
@@ -217,7 +235,9 @@ def _record(name: str, call: str, record: Any) -> str:
         if isinstance(value, int | float | str | bool) or value is None:
             single[field.name] = shorten(str(value), 200)
         elif isinstance(value, np.ndarray) and value.ndim > 1:
-            single[field.name] = f"{' x '.join(map(str, value.shape))} numbers, which the data files hold"
+            single[field.name] = say(
+                "{shape} numbers, which the data files hold", shape=" x ".join(map(str, value.shape))
+            )
         elif isinstance(value, np.ndarray | tuple) and len(value) and np.ndim(value[0]) == 0 and _is_plain(value[0]):
             columns[field.name] = value
     told.append(_facts(single) if single else "")
@@ -226,7 +246,8 @@ def _record(name: str, call: str, record: Any) -> str:
         rows = [[str(row), *(_cell(column[row]) for column in same.values())] for row in range(min(length, MOST_ROWS))]
         told.append(_table(["", *same], rows))
         if length > MOST_ROWS:
-            told.append(f"<p>The first {MOST_ROWS} of {length}.</p>")
+            part = say("The first {shown} of {all}.", shown=MOST_ROWS, all=length)
+            told.append(f"<p>{escaped(part)}</p>")
     return "".join(told)
 
 

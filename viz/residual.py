@@ -8,6 +8,7 @@ from model_runtime.records import Floats
 from model_runtime.stream_records import ResidualTable, StreamSimilarity, TokenSimilarity
 from viz.labels import quoted
 from viz.payload import pack
+from viz.sentences import say, say_many
 from viz.window import Window
 
 # A vector so many times as long as the median of its stream is named.
@@ -61,15 +62,27 @@ def outliers(norm: Floats, labels: list[str]) -> str:
     largest = factor.max(axis=0)
     far = [int(token) for token in np.argsort(-largest, kind="stable") if largest[token] >= OUTLIER]
     if not far:
-        return f"No vector is {OUTLIER:g} or more times as long as the median of its stream."
+        return say("No vector is {times} or more times as long as the median of its stream.", times=f"{OUTLIER:g}")
     told = [
-        f"{quoted(labels[token])} ({token}) is {largest[token]:,.0f} times as long as the median in stream "
-        f"{stream[token]}"
+        say(
+            "{token} ({position}) is {times} times as long as the median in stream {stream}",
+            token=quoted(labels[token]),
+            position=token,
+            times=f"{largest[token]:,.0f}",
+            stream=stream[token],
+        )
         for token in far[:MOST_OUTLIERS]
     ]
     more = len(far) - len(told)
-    rest = f"; {more} more {'tokens are' if more > 1 else 'token is'} {OUTLIER:g} or more times as long" if more else ""
-    return f"{'; '.join(told)}{rest}."
+    if more:
+        rest = say_many(
+            "{count} more token is {times} or more times as long",
+            "{count} more tokens are {times} or more times as long",
+            more,
+            times=f"{OUTLIER:g}",
+        )
+        told.append(rest)
+    return say("{clause}.", clause="; ".join(told))
 
 
 def similarity_payload(streams: StreamSimilarity, raw: TokenSimilarity, centred: TokenSimilarity) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from viz.sentences import say, say_many
+
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -12,7 +14,7 @@ def bytes_text(size: int) -> str:
     while amount >= 1024 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1024, unit + 1
     if unit == 0:
-        return f"{size} {'byte' if size == 1 else 'bytes'}"
+        return say_many("{count} byte", "{count} bytes", size, count=size)
     return f"{_three(amount)} {_UNITS[unit]}"
 
 
@@ -39,4 +41,6 @@ def layers_text(layers: Sequence[int]) -> str:
             runs[-1].append(layer)
         else:
             runs.append([layer])
-    return ", ".join(f"L{run[0]}" if len(run) == 1 else f"L{run[0]} to L{run[-1]}" for run in runs)
+    return ", ".join(
+        f"L{run[0]}" if len(run) == 1 else say("{low} to {high}", low=f"L{run[0]}", high=f"L{run[-1]}") for run in runs
+    )

@@ -9,6 +9,7 @@ from model_runtime.moment import Steer
 from model_runtime.records import Floats
 from viz.labels import quoted, shorten
 from viz.payload import pack
+from viz.sentences import say
 
 _NAMED: Final = 24  # characters of each side's name
 _SPACE: Final = "·"
@@ -52,13 +53,16 @@ def steers_payload(steers: Sequence[Steer], labels: Callable[[tuple[int, ...]], 
 def _steer_payload(steer: Steer, plus: list[str], minus: list[str]) -> dict[str, Any]:
     first, second = side_names(plus, minus)
     sides = ((plus, steer.plus[1]), (minus, steer.minus[1]))
-    told = (f"{quoted(''.join(side), 80)} at {quoted(side[place])} ({place})" for side, place in sides)
+    plus_told, minus_told = (
+        say("{text} at {token} ({position})", text=quoted("".join(side), 80), token=quoted(side[place]), position=place)
+        for side, place in sides
+    )
     return {
         "layer": steer.layer,
         "strength": steer.strength,
         "start": steer.start,
         "name": f"{first} \u2212 {second}",
-        "about": " minus ".join(told),
+        "about": say("{plus} minus {minus}", plus=plus_told, minus=minus_told),
     }
 
 
@@ -85,5 +89,9 @@ def lengths_payload(plus: Floats, minus: Floats) -> dict[str, Any]:
 def described(steer: Steer, name: str) -> str:
     """Says in a few words what is added: how many times which difference, to which stream, from where on."""
     strength = shorten(f"{steer.strength:g}".replace("-", "\u2212"), 12)
-    where = "everywhere" if steer.start == 0 else f"from position {steer.start} on"
-    return f"{strength} \u00d7 ({name}) is added to stream {steer.layer} {where}."
+    what = f"{strength} \u00d7 ({name})"
+    if steer.start == 0:
+        return say("{what} is added to stream {stream} everywhere.", what=what, stream=steer.layer)
+    return say(
+        "{what} is added to stream {stream} from position {start} on.", what=what, stream=steer.layer, start=steer.start
+    )

@@ -8,6 +8,7 @@ import numpy as np
 from model_runtime.records import Floats, TokenTable
 from viz.labels import visible
 from viz.payload import pack
+from viz.sentences import say
 
 Shade = Literal["probability", "surprisal", "entropy", "attention", "contribution", "none"]
 SHADES: Final[tuple[Shade, ...]] = get_args(Shade)
@@ -78,11 +79,11 @@ def token_strip(
 def _measure(tokens: TokenTable, shade: Shade, vocabulary_size: int) -> Measure | None:
     uniform = float(np.log(vocabulary_size))
     if shade == "probability":
-        return Measure(np.exp(-tokens.surprisal), "probability the model gave this token", "", 1.0)
+        return Measure(np.exp(-tokens.surprisal), say("probability the model gave this token"), "", 1.0)
     if shade == "surprisal":
-        return Measure(tokens.surprisal, "surprisal", "nats", uniform, open_ended=True)
+        return Measure(tokens.surprisal, say("surprisal"), say("nats"), uniform, open_ended=True)
     if shade == "entropy":
-        return Measure(tokens.entropy, "entropy of the choice", "nats", uniform)
+        return Measure(tokens.entropy, say("entropy of the choice"), say("nats"), uniform)
     return None
 
 

@@ -17,6 +17,7 @@ from model_runtime.vocabulary_records import (
 from viz.labels import quoted, visible
 from viz.payload import pack
 from viz.residual import vector_payload
+from viz.sentences import later, say
 
 MOST_PIECES: Final = 160  # of a text that are drawn; the numbers are about all
 MOST_BYTES: Final = 16  # of a token that are written out
@@ -24,32 +25,37 @@ MOST_TOKENS: Final = 40  # special tokens that are listed
 MOST_WRITTEN: Final = 2000  # characters of a prompt as it is received
 
 KIND_NAMES: Final = {
-    "special": "special",
-    "added": "added by hand",
-    "byte": "single byte",
-    "part": "part of a character",
-    "space": "white space",
-    "word": "letters after a space",
-    "letters": "letters, no space before",
-    "number": "number",
-    "punctuation": "punctuation, symbols",
-    "mixed": "mixed",
-    "none": "beyond the tokenizer",
+    "special": later("special"),
+    "added": later("added by hand"),
+    "byte": later("single byte"),
+    "part": later("part of a character"),
+    "space": later("white space"),
+    "word": later("letters after a space"),
+    "letters": later("letters, no space before"),
+    "number": later("number"),
+    "punctuation": later("punctuation, symbols"),
+    "mixed": later("mixed"),
+    "none": later("beyond the tokenizer"),
 }
 _ROLE_NAMES: Final = {
-    "begin": "begins a text (BOS)",
-    "end": "ends a text (EOS)",
-    "unknown": "stands for what cannot be spelled",
-    "padding": "fills up shorter texts of a batch",
-    "separator": "separates two texts",
-    "class": "stands for a whole text",
-    "mask": "hides a token",
-    "stop": "generation stops at it",
-    "template": "the chat template writes it",
-    "put before": "put before every raw text",
-    "put after": "put after every raw text",
+    "begin": later("begins a text (BOS)"),
+    "end": later("ends a text (EOS)"),
+    "unknown": later("stands for what cannot be spelled"),
+    "padding": later("fills up shorter texts of a batch"),
+    "separator": later("separates two texts"),
+    "class": later("stands for a whole text"),
+    "mask": later("hides a token"),
+    "stop": later("generation stops at it"),
+    "template": later("the chat template writes it"),
+    "put before": later("put before every raw text"),
+    "put after": later("put after every raw text"),
 }
-_UNIT_NAMES: Final = {"word": "words", "token": "tokens", "character": "characters", "byte": "bytes"}
+_UNIT_NAMES: Final = {
+    "word": later("words"),
+    "token": later("tokens"),
+    "character": later("characters"),
+    "byte": later("bytes"),
+}
 
 
 def hexadecimal(data: bytes) -> str:
@@ -69,7 +75,7 @@ def entries_payload(entries: Entries) -> dict[str, Any]:
         "labels": [visible(text, data) for text, data in zip(entries.text, entries.bytes, strict=True)],
         "hex": [hexadecimal(data) for data in entries.bytes],
         "lengths": [len(data) for data in entries.bytes],
-        "kinds": [KIND_NAMES[kind] for kind in entries.kinds],
+        "kinds": [say(KIND_NAMES[kind]) for kind in entries.kinds],
     }
 
 
@@ -90,7 +96,7 @@ def pieces_payload(pieces: Pieces, words: int, title: str = "") -> dict[str, Any
     if pieces.unit != "byte":
         written = [visible(text, data) for text, data in zip(pieces.text[shown], pieces.bytes[shown], strict=True)]
     return {
-        "title": title or _UNIT_NAMES[pieces.unit],
+        "title": title or say(_UNIT_NAMES[pieces.unit]),
         "unit": pieces.unit,
         "labels": written,
         "ids": [] if pieces.ids is None else pieces.ids[shown].tolist(),
@@ -105,7 +111,7 @@ def special_payload(tokens: SpecialTokens) -> dict[str, Any]:
     """Turns the special tokens into rows with what each is for."""
     count = len(tokens.roles)
     rows = entries_payload(tokens.entries)
-    names = [", ".join(_ROLE_NAMES[role] for role in roles) or "no use is known" for roles in tokens.roles]
+    names = [", ".join(say(_ROLE_NAMES[role]) for role in roles) or say("no use is known") for roles in tokens.roles]
     return {
         **{name: rows[name][:MOST_TOKENS] for name in ("ids", "labels")},
         "roles": names[:MOST_TOKENS],
@@ -128,7 +134,7 @@ def forms_payload(forms: PromptForms) -> dict[str, Any]:
 
 def facts_payload(facts: VocabularyFacts) -> dict[str, Any]:
     """Turns the vocabulary as a whole into its size and the kinds that there are: [kind, name, count]."""
-    kinds = [[kind, KIND_NAMES[kind], count] for kind, count in zip(KINDS, facts.counts, strict=True) if count]
+    kinds = [[kind, say(KIND_NAMES[kind]), count] for kind, count in zip(KINDS, facts.counts, strict=True) if count]
     return {"size": facts.size, "known": facts.known, "kinds": kinds}
 
 
@@ -177,12 +183,18 @@ def _list_payload(near: NearestTokens, labels: dict[int, str]) -> dict[str, Any]
 def tied_words(near: NearestTokens) -> str:
     """Says how the embedding and the output head are related."""
     if near.tied:
-        return "The output head is this very matrix (tied): a token is predicted by the same row that stands for it."
+        return say(
+            "The output head is this very matrix (tied): a token is predicted by the same row that stands for it."
+        )
     if near.tied is None or np.isnan(near.head_cosine):
-        return "The output head has a matrix of its own, which cannot be compared row by row."
+        return say("The output head has a matrix of its own, which cannot be compared row by row.")
     cosine = f"{near.head_cosine:.3f}".replace("-", "\u2212")
     own = quoted(visible(near.text))
-    return f"The output head has a matrix of its own; its row for {own} has cosine {cosine} with this one."
+    return say(
+        "The output head has a matrix of its own; its row for {own} has cosine {cosine} with this one.",
+        own=own,
+        cosine=cosine,
+    )
 
 
 def _known(value: float) -> float | None:

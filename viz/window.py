@@ -1,6 +1,20 @@
 """Which stretch of a long text a picture shows."""
 
 from dataclasses import dataclass
+from typing import Final
+
+from viz.sentences import later, say
+
+_ALL: Final = {
+    "tokens": later("all {total} tokens"),
+    "words": later("all {total} words"),
+    "tracks": later("all {total} tracks"),
+}
+_SOME: Final = {
+    "tokens": later("tokens {first} to {last} of {total}"),
+    "words": later("words {first} to {last} of {total}"),
+    "tracks": later("tracks {first} to {last} of {total}"),
+}
 
 
 @dataclass(frozen=True)
@@ -22,10 +36,14 @@ class Window:
         return self.size < self.total
 
     def describe(self, units: str = "tokens") -> str:
-        """Says what is shown, with positions counted as everywhere on the page (from 0)."""
+        """Says what is shown, with positions counted as everywhere on the page (from 0).
+
+        Args:
+            units: What is counted: "tokens", "words" or "tracks".
+        """
         if not self.cut:
-            return f"all {self.total} {units}"
-        return f"{units} {self.start} to {self.stop - 1} of {self.total}"
+            return say(_ALL[units], total=self.total)
+        return say(_SOME[units], first=self.start, last=self.stop - 1, total=self.total)
 
 
 def window_to(cursor: int, total: int, size: int) -> Window:

@@ -12,6 +12,7 @@ from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.steering import drawn_steers
 from viz.panels.view import View, one_of, whole
+from viz.sentences import later, say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -56,12 +57,12 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     """
     moment: Moment = view.moment
     asked = detail.get("target")
-    target = None if asked is None else whole(asked, 0, model.card().vocabulary_size - 1, "token id")
-    by = one_of(detail.get("by", "zero"), WAYS, "way of switching off")
+    target = None if asked is None else whole(asked, 0, model.card().vocabulary_size - 1, later("token id"))
+    by = one_of(detail.get("by", "zero"), WAYS, later("way of switching off"))
     groups = model.looking(moment, -1, [len(moment.ids) - 1]).key_value_head
     for scan in paced(model.scan(moment, target, by), lambda scan: scan.done == scan.total):
         payload = {**scan_payload(scan, groups, moment.ablations), "moment": moment.to_text()}
-        told = f"Switching heads off one by one: {scan.done} of {scan.total}"
+        told = say("Switching heads off one by one: {done} of {total}", done=scan.done, total=scan.total)
         if scan.done == scan.total:
-            told = f"All {scan.total} heads were switched off, one by one."
+            told = say("All {total} heads were switched off, one by one.", total=scan.total)
         yield Progress(payload, scan.done, scan.total, told)

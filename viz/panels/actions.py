@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from model_runtime import BadDecoding, Decoding
 from viz.labels import quoted, shorten, visible
 from viz.panels.view import TABS, WINDOWS, View, one_of, whole
+from viz.sentences import later, say, say_many
 from viz.token_strip import SHADES
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def back(model: "Model", view: View, request: Request) -> Outcome:
     """Removes the newest token."""
     moment = view.moment
     if len(moment.ids) == 1:
-        return Outcome(view, "This is the first token: there is nothing to go back to.")
+        return Outcome(view, say("This is the first token: there is nothing to go back to."))
     return Outcome(view.at(model.back(moment, 1)))
 
 
@@ -79,8 +80,8 @@ def take(model: "Model", view: View, request: Request) -> Outcome:
     """Takes the token of a bar from the cursor on; where the text goes on differently, on a new branch."""
     moment = view.moment
     end = len(moment.ids) - 1
-    position = whole(request.detail.get("position"), 0, end, "position")
-    token = whole(request.detail.get("token"), 0, model.card().vocabulary_size - 1, "token id")
+    position = whole(request.detail.get("position"), 0, end, later("position"))
+    token = whole(request.detail.get("token"), 0, model.card().vocabulary_size - 1, later("token id"))
     if position == end:
         moment = model.step(moment, take=token)
         return Outcome(view.at(moment), _ending(model, moment))
@@ -88,7 +89,8 @@ def take(model: "Model", view: View, request: Request) -> Outcome:
         return Outcome(replace(view, cursor=position + 1))
     moment = model.step(moment.cut(position + 1), take=token)
     view = view.branched(moment)
-    return Outcome(view, f"A new branch, with {quoted(visible(model.text(token)))} instead. The old text is kept.")
+    taken = quoted(visible(model.text(token)))
+    return Outcome(view, say("A new branch, with {token} instead. The old text is kept.", token=taken))
 
 
 def append(model: "Model", view: View, request: Request) -> Outcome:
@@ -99,19 +101,23 @@ def append(model: "Model", view: View, request: Request) -> Outcome:
     table = model.tokens(moment)
     added = range(len(before.ids), len(moment.ids))
     told = [f"{quoted(visible(table.text[i], table.bytes[i]))} {_percent(table.surprisal[i])}" for i in added[:12]]
-    more = f" and {len(added) - 12} more" if len(added) > 12 else ""
-    return Outcome(view.at(moment), f"Appended {', '.join(told)}{more}." if told else "There was no text to append.")
+    if not told:
+        return Outcome(view.at(moment), say("There was no text to append."))
+    tokens = ", ".join(told)
+    if len(added) > len(told):
+        tokens = say("{tokens} and {count} more", tokens=tokens, count=len(added) - len(told))
+    return Outcome(view.at(moment), say("Appended {tokens}.", tokens=tokens))
 
 
 def cursor(model: "Model", view: View, request: Request) -> Outcome:
     """Puts the cursor on a token."""
-    position = whole(request.detail.get("position"), 0, len(view.moment.ids) - 1, "position")
+    position = whole(request.detail.get("position"), 0, len(view.moment.ids) - 1, later("position"))
     return Outcome(replace(view, cursor=position))
 
 
 def branch(model: "Model", view: View, request: Request) -> Outcome:
     """Goes to another branch, to its end."""
-    index = whole(request.detail.get("index"), 0, len(view.branches) - 1, "branch")
+    index = whole(request.detail.get("index"), 0, len(view.branches) - 1, later("branch"))
     view = replace(view, branch=index)
     return Outcome(replace(view, cursor=len(view.moment.ids) - 1))
 
@@ -122,25 +128,25 @@ def head(model: "Model", view: View, request: Request) -> Outcome:
     return Outcome(
         replace(
             view,
-            layer=whole(request.detail.get("layer"), 0, card.layers - 1, "layer"),
-            head=whole(request.detail.get("head"), 0, card.heads - 1, "head"),
+            layer=whole(request.detail.get("layer"), 0, card.layers - 1, later("layer")),
+            head=whole(request.detail.get("head"), 0, card.heads - 1, later("head")),
         )
     )
 
 
 def shade(model: "Model", view: View, request: Request) -> Outcome:
     """Chooses what the token strip's background says."""
-    return Outcome(replace(view, shade=one_of(request.detail.get("shade"), SHADES, "shade")))
+    return Outcome(replace(view, shade=one_of(request.detail.get("shade"), SHADES, later("shade"))))
 
 
 def window(model: "Model", view: View, request: Request) -> Outcome:
     """Chooses how many tokens a picture shows."""
-    return Outcome(replace(view, window=one_of(request.detail.get("window"), WINDOWS, "window")))
+    return Outcome(replace(view, window=one_of(request.detail.get("window"), WINDOWS, later("window"))))
 
 
 def tab(model: "Model", view: View, request: Request) -> Outcome:
     """Opens a tab."""
-    return Outcome(replace(view, tab=one_of(request.detail.get("tab"), TABS, "tab")))
+    return Outcome(replace(view, tab=one_of(request.detail.get("tab"), TABS, later("tab"))))
 
 
 def decode(model: "Model", view: View, request: Request) -> Outcome:
@@ -188,18 +194,25 @@ def write_decoding(decoding: Decoding) -> dict[str, str]:
 
 def describe_decoding(decoding: Decoding) -> str:
     """Sums the settings up in a few words, such as "T 0.8, top-p 0.9"."""
-    parts = ["greedy"] if decoding.temperature == 0 else [f"T {decoding.temperature:g}"]
-    for name, off in (("top_k", 0), ("top_p", 1), ("min_p", 0), ("repetition_penalty", 1)):
+    parts = [say("greedy")] if decoding.temperature == 0 else [f"T {decoding.temperature:g}"]
+    for name, (off, told) in _SHORT.items():
         value = getattr(decoding, name)
         if value != off:
-            parts.append(f"{name.replace('_penalty', '').replace('_', '-')} {value:g}")
+            parts.append(" ".join([say(told), f"{value:g}"]))
     if decoding.temperature > 0:
-        parts.append(f"seed {decoding.seed}")
+        parts.append(say("seed {seed}", seed=decoding.seed))
     if decoding.stop:
-        parts.append(f"{len(decoding.stop)} stop text{'s' if len(decoding.stop) > 1 else ''}")
+        parts.append(say_many("{count} stop text", "{count} stop texts", len(decoding.stop)))
     return ", ".join(parts)
 
 
+# What is off, and what the setting is called where there is little room.
+_SHORT: Final = {
+    "top_k": (0, later("top-k")),
+    "top_p": (1, later("top-p")),
+    "min_p": (0, later("min-p")),
+    "repetition_penalty": (1, later("repetition")),
+}
 _REALS = ("temperature", "top_p", "min_p", "repetition_penalty")
 _WHOLES = ("top_k", "seed")
 
@@ -208,14 +221,17 @@ def _real(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise BadDecoding(f"{name.replace('_', '-')} is {shorten(text, 20)!r}; use a number.") from error
+        told = say("{name} is {value}; use a number.", name=name.replace("_", "-"), value=repr(shorten(text, 20)))
+        raise BadDecoding(told) from error
 
 
 def _integer(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise BadDecoding(f"{name.replace('_', '-')} is {shorten(text, 20)!r}; use a whole number.") from error
+        value = repr(shorten(text, 20))
+        told = say("{name} is {value}; use a whole number.", name=name.replace("_", "-"), value=value)
+        raise BadDecoding(told) from error
 
 
 def _percent(surprisal: float) -> str:
@@ -226,4 +242,4 @@ def _ending(model: "Model", moment: Any) -> str:
     reason = model.ended(moment)
     if reason is None:
         return ""
-    return f"The text has ended ({reason}). Go back, or take another token at an earlier step."
+    return say("The text has ended ({reason}). Go back, or take another token at an earlier step.", reason=reason)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from model_runtime.errors import AnswerStopped, BadMoment
 from model_runtime.progress import watched
+from viz.sentences import say
 
 Answer = dict[str, Any]
 
@@ -28,7 +29,7 @@ class _Work:
     def __init__(self, work: Callable[[], Answer], view: object) -> None:
         self.view, self._work = view, work
         self.done, self._left = threading.Event(), False
-        self.text, self.fraction = "Working", 0.0
+        self.text, self.fraction = say("Working"), 0.0
         self.began = time.perf_counter()
         self._answer: Answer = {}
         self._error: BaseException | None = None
@@ -59,7 +60,7 @@ class _Work:
 
     def _told(self, text: str, fraction: float) -> None:
         if self._left:
-            raise AnswerStopped("The answer was stopped. Your text is as it was.")
+            raise AnswerStopped(say("The answer was stopped. Your text is as it was."))
         self.text, self.fraction = text, fraction
 
 
@@ -99,7 +100,7 @@ class Answering:
         with self._lock:
             work = self._waiting.pop(str(ticket), None)
         if work is None:
-            raise BadMoment("The answer is not being worked out any more. Try again.")
+            raise BadMoment(say("The answer is not being worked out any more. Try again."))
         try:
             while not work.done.wait(PACE):
                 yield work.report()

@@ -34,6 +34,7 @@ from viz.panels.tabs import ALL
 from viz.panels.view import MOST_QUOTED, View, one_of, whole
 from viz.panels.visits import Visits
 from viz.panels.vocabulary_actions import VOCABULARY_ACTIONS
+from viz.sentences import later, say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -79,7 +80,7 @@ class Desk:
                 answer = self._drawn(self._model(view), Outcome(view))
                 return {**answer, "prompt": request.prompt, "mode": "chat" if request.chat else "raw"}
             except TokenscopeError as error:
-                again = f"What this page showed before cannot be shown again: {error}"
+                again = say("What this page showed before cannot be shown again: {error}", error=error)
                 return self._first(request, again)
         return self._first(request, "")
 
@@ -88,13 +89,13 @@ class Desk:
         try:
             shared, arriving = read(self.models, text)
             if arriving is None:
-                drawn = self._drawn(self._model(shared.view), Outcome(shared.view, _SHARED))
+                drawn = self._drawn(self._model(shared.view), Outcome(shared.view, say(_SHARED)))
                 return _filled(drawn, shared.prompt, "chat" if shared.chat else "raw")
-            answer = self._first(request, "The shared view needs another model, which is loaded now.")
+            answer = self._first(request, say("The shared view needs another model, which is loaded now."))
             answer["session"]["arriving"] = arriving
             return answer
         except TokenscopeError as error:
-            words = f"The link cannot be opened: {error} The page shows its usual beginning instead."
+            words = say("The link cannot be opened: {error} The page shows its usual beginning instead.", error=error)
             message = {"kind": "error", "text": words, "at": "", "fraction": None}
             return {**self._first(request, ""), "message": message}
 
@@ -102,7 +103,7 @@ class Desk:
         try:
             model = self.models.get(self.models.default)
             outcome = start(model, None, request)
-            return self._drawn(model, replace(outcome, notice=notice or _WELCOME))
+            return self._drawn(model, replace(outcome, notice=notice or say(_WELCOME)))
         except TokenscopeError as error:
             return self.refuse(error, "show", None)
 
@@ -115,8 +116,9 @@ class Desk:
             if name in ("show", "revisit"):
                 return (self._shown if name == "show" else self._revisited)(view, request)
             if name not in _ACTIONS:
+                asked = shorten(repr(name), MOST_QUOTED)
                 raise BadMoment(
-                    f"The page asked for {shorten(repr(name), MOST_QUOTED)}, which does not exist. Reload the page."
+                    say("The page asked for {action}, which does not exist. Reload the page.", action=asked)
                 )
             model = self._model(view) if view else self.models.get(self.models.default)
             if view is None:
@@ -137,7 +139,7 @@ class Desk:
     def _revisited(self, before: View | None, request: Request) -> Answer:
         """Shows a view that comes from elsewhere, whatever the page shows now."""
         view, typed = revisited(request.detail)
-        outcome, model = Outcome(view, _SHARED if request.detail.get("shared") else ""), self._model(view)
+        outcome, model = Outcome(view, say(_SHARED) if request.detail.get("shared") else ""), self._model(view)
         with self.visits.turn(model):
             answer = self._drawn(model, outcome, before=before)
         return _filled(answer, **typed) if typed else answer
@@ -146,7 +148,7 @@ class Desk:
         """Answers with one token after the other until the text ends or `steps` are taken."""
         try:
             view = View.from_json(sent_view)
-            count = whole(steps, 1, transport.MOST_STEPS, "number of tokens to play")
+            count = whole(steps, 1, transport.MOST_STEPS, later("number of tokens to play"))
             model = self._model(view)
             yield from self._played(model, view, count)
         except TokenscopeError as error:
@@ -163,26 +165,33 @@ class Desk:
                     break
                 taken += 1
                 view = view.at(moment)
-                told = f"Playing: {taken} of up to {count} tokens"
+                told = say("Playing: {taken} of up to {most} tokens", taken=taken, most=count)
                 answer = self._drawn(model, Outcome(view, told), more=True)
             yield answer
             now = time.perf_counter()
             time.sleep(max(0.0, PACE - (now - last)))
             last = time.perf_counter()
             if taken < count and over():
-                told = f"Stopped {self.limits.words}: {taken} of {count} tokens are written. Play goes on from here."
+                told = say(
+                    "Stopped {limit}: {taken} of {most} tokens are written. Play goes on from here.",
+                    limit=self.limits.words,
+                    taken=taken,
+                    most=count,
+                )
                 yield self._drawn(model, Outcome(view, told))
                 return
         reason = model.ended(view.moment)
         rate = taken / max(1e-9, time.perf_counter() - began)
-        ending = f"Stopped: {reason}." if reason else f"Played {taken} tokens, {rate:.1f} a second."
+        ending = say("Played {taken} tokens, {rate} a second.", taken=taken, rate=f"{rate:.1f}")
+        if reason:
+            ending = say("Stopped: {reason}.", reason=reason)
         yield self._drawn(model, Outcome(view, ending))
 
     def scan(self, sent_view: object, detail: Mapping[str, Any]) -> Iterator[Answer]:
         """Answers a tab's long question with what is known so far, again and again, until all is known."""
         what = detail.get("what")
         try:
-            name = one_of(what, tuple(_SCANS), "long question")
+            name = one_of(what, tuple(_SCANS), later("long question"))
             view = View.from_json(sent_view)
             if detail.get("model"):  # a second one, which must be one that this page may open
                 self.models.check(str(detail["model"]))
@@ -195,9 +204,11 @@ class Desk:
                 stopped = not whole_yet and over()
                 ended = whole_yet or stopped
                 kind, fraction = ("notice", None) if ended else ("progress", progress.done / progress.total)
-                text = progress.text + (
-                    f". Stopped {self.limits.words}; what was found so far stays." if stopped else ""
-                )
+                text = progress.text
+                if stopped:
+                    text = say(
+                        "{told}. Stopped {limit}; what was found so far stays.", told=text, limit=self.limits.words
+                    )
                 message = {"kind": kind, "text": text, "at": "", "fraction": fraction, "more": not ended}
                 session = self._session(sent_view, more=not ended)
                 yield {"session": session, "message": message, name: {"scan": progress.payload}}
@@ -223,9 +234,9 @@ class Desk:
             moment = replace(fresh.moment, decoding=view.moment.decoding)
             fresh = replace(fresh.at(moment), tab=view.tab, shade=view.shade, window=view.window, colour=view.colour)
         outcome = replace(outcome, view=fresh)
-        notice = f"{model.card().name} is ready." + (
-            " It has no chat template: the prompt is taken raw." if raw else ""
-        )
+        notice = say("{model} is ready.", model=model.card().name)
+        if raw:
+            notice = say("{model} is ready. It has no chat template: the prompt is taken raw.", model=model.card().name)
         answer = self._drawn(model, replace(outcome, notice=notice))
         return {**answer, "mode": "raw"} if raw else answer
 
@@ -238,7 +249,8 @@ class Desk:
         scene = scene_of(model, outcome.view)
         payloads, missing = payloads_of(scene, before)
         spent = (time.perf_counter() - began) * 1000
-        told = next(iter(missing.values()), outcome.notice or f"answered in {spent:.0f} ms")
+        took = say("answered in {time} ms", time=f"{spent:.0f}")
+        told = next(iter(missing.values()), outcome.notice or took)
         kind = "error" if missing else "notice"
         message = {"kind": kind, "text": told, "at": "", "fraction": None, "missing": missing, "more": more}
         message["quiet"] = not (missing or outcome.notice)
@@ -254,12 +266,12 @@ class Desk:
         return {"view": view, "turn": secrets.token_hex(8), "more": more}
 
 
-_WELCOME: Final = (
+_WELCOME: Final = later(
     "Press → to let the model write one token. Click a token or a bar to look, or to choose, for yourself."
 )
 
 
-_SHARED: Final = "This is the shared view."
+_SHARED: Final = later("This is the shared view.")
 
 
 def _filled(answer: Answer, prompt: str, mode: str) -> Answer:

@@ -13,6 +13,7 @@ from viz.components.heads import AttentionView, HeadMosaicView, HeadSide
 from viz.head_mosaic import mosaic_payload
 from viz.panels.head_facts import known_facts
 from viz.panels.scene import Scene
+from viz.sentences import say
 from viz.units import Units, tokens_as_units, words_as_units
 from viz.window import window_to
 
@@ -92,9 +93,13 @@ def draw_mosaic(scene: Scene) -> dict[str, Any]:
 
 
 def _too_many(heads: int, tokens: int, weights: int, device: str) -> str:
-    return (
-        f"All {heads:,} heads over {tokens:,} tokens are {weights / 1e9:.1f} billion weights, minutes of work on this "
-        f"{device.partition(':')[0]}, so they are not drawn. Choose a head by its numbers: each opens at once."
+    return say(
+        "All {heads} heads over {tokens} tokens are {billions} billion weights, minutes of work on this {device}, so"
+        " they are not drawn. Choose a head by its numbers: each opens at once.",
+        heads=f"{heads:,}",
+        tokens=f"{tokens:,}",
+        billions=f"{weights / 1e9:.1f}",
+        device=device.partition(":")[0],
     )
 
 

@@ -10,6 +10,7 @@ from viz.inputs import state_of
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of, whole
+from viz.sentences import later, say, say_many
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -44,17 +45,28 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     Raises:
         TokenscopeError: A setting cannot be used, or the text cannot be gone on from.
     """
-    width = whole(detail.get("width", 4), 1, WIDEST, "number of beams")
-    steps = whole(detail.get("steps", 6), 1, LONGEST, "number of tokens")
-    penalty = one_of(detail.get("length_penalty", PENALTIES[0]), PENALTIES, "length penalty")
+    width = whole(detail.get("width", 4), 1, WIDEST, later("number of beams"))
+    steps = whole(detail.get("steps", 6), 1, LONGEST, later("number of tokens"))
+    penalty = one_of(detail.get("length_penalty", PENALTIES[0]), PENALTIES, later("length penalty"))
     moment = view.moment
     if view.cursor >= len(moment.ids):
-        raise InputError("The cursor stands behind the text. Click a token and search again.")
+        raise InputError(say("The cursor stands behind the text. Click a token and search again."))
     text = moment.cut(view.cursor + 1)
     begun = {"about": {"ids": text.ids, "state": state_of(moment), "position": view.cursor}}
     for tree in paced(model.beams(text, width, steps, penalty), lambda tree: tree.finished):
-        told = f"Searching with {width} beams: {tree.done} of {tree.steps} tokens"
+        told = say_many(
+            "Searching with {count} beam: {done} of {steps} tokens",
+            "Searching with {count} beams: {done} of {steps} tokens",
+            width,
+            done=tree.done,
+            steps=tree.steps,
+        )
         if tree.finished:
-            told = f"Searched {tree.done} tokens ahead with {width} beam{'' if width == 1 else 's'}."
+            told = say_many(
+                "Searched {done} tokens ahead with {count} beam.",
+                "Searched {done} tokens ahead with {count} beams.",
+                width,
+                done=tree.done,
+            )
         done = tree.steps if tree.finished else tree.done
         yield Progress({**begun, **beams_payload(tree)}, done, tree.steps, told)

@@ -9,13 +9,14 @@ from model_runtime import FeatureUnavailable, TokenscopeError
 from model_runtime.attention_views import hide_sink
 from model_runtime.errors import OutOfRange
 from model_runtime.records import Floats
-from viz.bertviz_view import KINDS, bertviz_document, estimated_bytes
+from viz.bertviz_view import KINDS, Kind, bertviz_document, estimated_bytes
 from viz.components.bertviz_scripts import bertviz_scripts
 from viz.components.studies import BertvizFrame
 from viz.labels import shorten
 from viz.panels.head_facts import heads_there_are
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View, one_of, whole
+from viz.sentences import later, say, say_many
 from viz.window import Window, window_to
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 SIZES: Final = (8, 16, 32, 64)
 MOST_BYTES: Final = 24_000_000  # beyond this a browser takes minutes
 _LABEL = 12  # characters that bertviz leaves room for
+
+
+_INSTALL: Final = "pip install bertviz==1.4.1"
+_KINDS: Final[dict[Kind, str]] = {"head view": later("head view"), "model view": later("model view")}
 
 
 def build() -> BertvizFrame:
@@ -35,7 +40,8 @@ def draw(scene: Scene) -> dict[str, Any]:
     """Returns what may be built, and how large it would be; the frame keeps what it shows."""
     scripts = {kind: bertviz_scripts(kind) for kind in KINDS}
     if any(script is None for script in scripts.values()):
-        return {"unavailable": "bertviz is not installed here: pip install bertviz==1.4.1, then start the page again."}
+        why = say("bertviz is not installed here: {command}, then start the page again.", command=_INSTALL)
+        return {"unavailable": why}
     try:
         counts = (heads_there_are(scene) >= 0).sum(axis=1)
     except FeatureUnavailable as error:
@@ -75,22 +81,25 @@ def make(model: "Model", view: View, detail: Mapping[str, Any]) -> dict[str, Any
     payload = draw(scene)
     if "unavailable" in payload:
         raise TokenscopeError(payload["unavailable"])
-    kind = one_of(detail.get("kind"), KINDS, "bertviz view")
-    size = one_of(detail.get("tokens"), SIZES, "number of tokens")
+    kind = one_of(detail.get("kind"), KINDS, later("bertviz view"))
+    size = one_of(detail.get("tokens"), SIZES, later("number of tokens"))
     layers = _layers(detail.get("layers"), payload["layers"])
     scripts = bertviz_scripts(kind)
     about = payload["layer_bytes"][str(size)] * len(layers) + payload["script_bytes"][kind]
     if scripts is None or about > MOST_BYTES:
-        raise OutOfRange(f"That would be about {about / 1e6:.0f} MB; choose fewer layers or fewer tokens.")
+        large = f"{about / 1e6:.0f}"
+        raise OutOfRange(say("That would be about {size} MB; choose fewer layers or fewer tokens.", size=large))
     window = _window(scene, size)
     labels = [shorten(label, _LABEL) for label in scene.labels[window.start : window.stop]]
     selected = view.layer if view.layer in layers else layers[0]
     document = bertviz_document(kind, _weights(scene, layers, window), layers, labels, scripts, selected)
-    which = f"layer {layers[0]}" if len(layers) == 1 else f"{len(layers)} layers"
+    which = say("layer {layer}", layer=layers[0])
+    if len(layers) > 1:
+        which = say_many("{count} layer", "{count} layers", len(layers))
     return {
         **payload,
         "document": document,
-        "made": f"{kind}, {which}, {window.describe()}",
+        "made": ", ".join([say(_KINDS[kind]), which, window.describe()]),
         "made_of": payload["text"],
     }
 
@@ -114,5 +123,5 @@ def _window(scene: Scene, size: int) -> Window:
 
 def _layers(value: object, known: list[int]) -> list[int]:
     if not isinstance(value, list) or not value:
-        raise OutOfRange("No layer is chosen; choose one or more.")
-    return sorted({one_of(whole(layer, 0, 2**15, "layer"), tuple(known), "layer") for layer in value})
+        raise OutOfRange(say("No layer is chosen; choose one or more."))
+    return sorted({one_of(whole(layer, 0, 2**15, later("layer")), tuple(known), later("layer")) for layer in value})

@@ -8,6 +8,7 @@ from viz.components.costs import CacheView
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of
+from viz.sentences import later, say
 from viz.window import window_to
 
 if TYPE_CHECKING:
@@ -46,11 +47,17 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     Raises:
         TokenscopeError: So many tokens cannot be written, or the model works without a cache.
     """
-    tokens = one_of(detail.get("tokens", TOKENS[0]), TOKENS, "number of new tokens")
+    tokens = one_of(detail.get("tokens", TOKENS[0]), TOKENS, later("number of new tokens"))
     moment = view.moment
     for timing in paced(model.time_cache(moment, tokens), lambda part: part.seconds.shape[1] == part.total):
         payload = {**timing_payload(timing), "moment": moment.to_text()}
-        told = f"Writing with the cache and without: {payload['done']} of {tokens} tokens each"
+        told = say(
+            "Writing with the cache and without: {done} of {tokens} tokens each", done=payload["done"], tokens=tokens
+        )
         if payload["done"] == tokens:
-            told = f"Both runs wrote {tokens} tokens; without the cache it took {payload['ratio']} times as long."
+            told = say(
+                "Both runs wrote {tokens} tokens; without the cache it took {ratio} times as long.",
+                tokens=tokens,
+                ratio=payload["ratio"],
+            )
         yield Progress(payload, payload["done"], tokens, told)

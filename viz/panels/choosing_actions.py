@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from viz.panels.actions import Action, Outcome, Request, read_decoding
 from viz.panels.playground import COUNTS, Playground
 from viz.panels.view import View, one_of
+from viz.sentences import later
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -19,7 +20,7 @@ def playground(model: "Model", view: View, request: Request) -> Outcome:
         BadDecoding: A field holds no number, or one outside its range.
     """
     settings = request.detail.get("settings")
-    count = one_of(request.detail.get("count", view.playground.count), COUNTS, "number of draws")
+    count = one_of(request.detail.get("count", view.playground.count), COUNTS, later("number of draws"))
     decoding = read_decoding({**settings, "stop": ""}) if isinstance(settings, dict) else None
     if decoding == replace(view.moment.decoding, stop=()):
         decoding = None  # so that it follows when the page's own change

@@ -17,13 +17,15 @@ from viz.labels import SPACE_MARK, quoted
 from viz.panels.head_facts import head_facts, head_facts_of, heads_there_are, similarity_known, similarity_of
 from viz.panels.pins import MOST_PINS, Pin
 from viz.panels.scene import Scene, scene_of
+from viz.sentences import later, say, say_many
+from viz.terms import term
 from viz.window import Window, window_to
 
 NEAREST = 6
 MOST_SHOWN = 128  # tokens on a card: more would neither be seen nor be sent quickly
 MOST_AT_ONCE = 256  # heads that are compared without being asked to, at every step
 _PREVIEW = 28
-_NOT_TWO = "A difference and a distance are drawn when exactly two maps are pinned."
+_NOT_TWO = later("A difference and a distance are drawn when exactly two maps are pinned.")
 
 
 def build() -> CompareView:
@@ -69,13 +71,13 @@ def _alike(scene: Scene) -> dict[str, Any]:
     known = bool((similarity.heads == (view.layer, view.head)).all(axis=1).any())
     near = nearest(similarity, view.layer, view.head, NEAREST) if known else []
     facts = head_facts(scene)
-    names = [label.name for label in LABELS]
+    names = [term(label.name) for label in LABELS]
     return similarity_payload(similarity, facts.key_value_head, label_indices(facts, LABELS), names, near)
 
 
 def _pinned(scene: Scene, pin: Pin) -> Pinned:
     """Computes one pinned map; what goes wrong with it stays on its card."""
-    now = Pinned(pin.name, "", "now", _head(pin), None, [], _window(scene), scene.view.cursor)
+    now = Pinned(pin.name, "", say("now"), _head(pin), None, [], _window(scene), scene.view.cursor)
     try:
         place = _kept(scene, pin) if pin.moment else scene
         facts = head_facts_of(place.model, place.moment)
@@ -83,13 +85,14 @@ def _pinned(scene: Scene, pin: Pin) -> Pinned:
             count = len(place.labels)
             # Of equal length, so that both show the same tokens wherever the cursor stands.
             window = now.window if count == len(scene.labels) else _window(place)
-            when = f"{count} tokens kept: {quoted(_ending(place.labels), _PREVIEW)}"
+            ending = quoted(_ending(place.labels), _PREVIEW)
+            when = say_many("{count} token kept: {ending}", "{count} tokens kept: {ending}", count, ending=ending)
             now = replace(now, when=when, window=window, cursor=place.view.cursor)
         map_ = _map(place, pin, facts)
     except TokenscopeError as error:
         return replace(now, problem=str(error))
     off = [head_name(one.layer, one.head) for one in place.moment.ablations]
-    when = f"{now.when}, off: {', '.join(off)}" if off else now.when
+    when = say("{when}, off: {heads}", when=now.when, heads=", ".join(off)) if off else now.when
     return replace(now, about=_about(pin, facts), when=when, map=map_, labels=place.labels)
 
 
@@ -123,12 +126,12 @@ def _about(pin: Pin, facts: HeadTable) -> str:
     if pin.scope == "head":
         place = pin.heads[0]
         group = group_name(int(facts.key_value_head[place]), shares(facts.key_value_head))
-        off = "switched off" if facts.ablated[place] else ""
-        return " · ".join(filter(None, [group, str(facts.label[place]), off]))
+        off = say("switched off") if facts.ablated[place] else ""
+        return " · ".join(filter(None, [group, term(str(facts.label[place])), off]))
     count = len(pin.heads) if pin.scope == "pinned" else int((facts.key_value_head >= 0).sum())
     if pin.scope == "layer":
         count = int((facts.key_value_head[pin.heads[0][0]] >= 0).sum())
-    return f"{count} heads as one map"
+    return say_many("{count} head as one map", "{count} heads as one map", count)
 
 
 def _ending(labels: list[str]) -> str:
@@ -140,13 +143,16 @@ def _ending(labels: list[str]) -> str:
 def _two(pinned: list[Pinned]) -> tuple[dict[str, Any] | None, str]:
     """The difference of exactly two maps, or why there is none."""
     if len(pinned) != 2:
-        return None, "Pin a second map to see the difference of the two." if len(pinned) < 2 else _NOT_TWO
+        return None, say("Pin a second map to see the difference of the two.") if len(pinned) < 2 else say(_NOT_TWO)
     one, other = pinned
     if one.map is None or other.map is None:
-        return None, "One of the two cannot be shown."
+        return None, say("One of the two cannot be shown.")
     if len(one.labels) != len(other.labels):
-        lengths = f"{len(one.labels)} and {len(other.labels)} tokens"
-        return None, f"The two texts have {lengths}: a difference needs texts of equal length."
+        return None, say(
+            "The two texts have {first} and {second} tokens: a difference needs texts of equal length.",
+            first=len(one.labels),
+            second=len(other.labels),
+        )
     from model_runtime.head_distance import distance_between  # late: this import brings torch
 
     return difference_payload(one, other, distance_between(one.map, other.map)), ""

@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from model_runtime.errors import BadMoment
+from viz.sentences import later, say
 
 MOST_CHARACTERS: Final = 2_000  # of each text
 LAST: Final = -1  # a text's last token, however many it has
-_UNREADABLE: Final = "The two texts for steering cannot be read. Reload the page to begin anew."
+_UNREADABLE: Final = later("The two texts for steering cannot be read. Reload the page to begin anew.")
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,26 @@ def read_direction(content: object) -> Direction:
         BadMoment: It is none, or a text is too long.
     """
     if not isinstance(content, dict):
-        raise BadMoment(_UNREADABLE)
+        raise BadMoment(say(_UNREADABLE))
     plus, minus = _text(content.get("plus")), _text(content.get("minus"))
     return Direction(plus, minus, _position(content.get("plus_position")), _position(content.get("minus_position")))
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise BadMoment(_UNREADABLE)
+        raise BadMoment(say(_UNREADABLE))
     if len(value) > MOST_CHARACTERS:
-        raise BadMoment(f"A text for steering has {len(value)} characters; use at most {MOST_CHARACTERS}.")
+        raise BadMoment(
+            say(
+                "A text for steering has {count} characters; use at most {most}.",
+                count=len(value),
+                most=MOST_CHARACTERS,
+            )
+        )
     return value
 
 
 def _position(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not LAST <= value <= MOST_CHARACTERS:
-        raise BadMoment(_UNREADABLE)
+        raise BadMoment(say(_UNREADABLE))
     return value

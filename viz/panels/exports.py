@@ -15,6 +15,7 @@ from viz.panels.link import MOST_LINK, Shared, to_text
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View
 from viz.report import Drawing, write_report
+from viz.sentences import later, say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -80,7 +81,7 @@ def _load(scene: Scene) -> str:
 def _report(model: "Model", view: View) -> File:
     scene = scene_of(model, view)
     view, card = scene.view, scene.card
-    drawing, notes = None, list(_HOW_TO_READ)
+    drawing, notes = None, [say(note) for note in _HOW_TO_READ]
     try:
         asked = asked_of(scene)
         answers = answers_of(scene, asked)
@@ -89,41 +90,56 @@ def _report(model: "Model", view: View) -> File:
         notes.append(f"{asked.picture.field}: {record_data.field_notes(owner.__class__)[asked.picture.field][1]}")
     except FeatureUnavailable as error:  # the text and what may follow it can be shown all the same
         answers = answers_of(scene, always_asked(scene))
-        notes.append(f"The open tab shows nothing of this model: {error}")
+        notes.append(say("The open tab shows nothing of this model: {error}", error=error))
     link = to_text(Shared(view))
+    passed = sum(proof.passed for proof in card.proofs)
     facts = {
-        **{name: value for name, value in about(scene).items() if name != "moment"},
-        "parameters": f"{card.parameters:,}",
-        "checks passed at load": f"{sum(proof.passed for proof in card.proofs)} of {len(card.proofs)}",
-        "decoding": str(scene.moment.decoding),
-        "changed": "; ".join(map(str, scene.moment.interventions)) or "nothing",
-        "versions": ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "numpy")),
-        "to open it again": f"?view={link}" if len(link) <= MOST_LINK else "save the view as a file for that",
+        **{say(_FACTS[name]): value for name, value in about(scene).items() if name in _FACTS},
+        say("parameters"): f"{card.parameters:,}",
+        say("checks passed at load"): say("{passed} of {all}", passed=passed, all=len(card.proofs)),
+        say("decoding"): str(scene.moment.decoding),
+        say("changed"): "; ".join(map(str, scene.moment.interventions)) or say("nothing"),
+        say("versions"): ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "numpy")),
+        say("to open it again"): f"?view={link}" if len(link) <= MOST_LINK else say("save the view as a file for that"),
     }
     tokens, distribution = answers["tokens"][1], answers["distribution"][1]
     text = write_report(facts, tokens, scene.labels, distribution, drawing, answers, notes)
     return File(file_name(view, "html"), "text/html", text.encode("utf-8"))
 
 
+_FACTS: Final = {
+    "model": later("model"),
+    "revision": later("revision"),
+    "fingerprint": later("fingerprint"),
+    "architecture": later("architecture"),
+    "device": later("device"),
+    "dtype": later("dtype"),
+    "position": later("position"),
+    "tab": later("tab"),
+}
 _HOW_TO_READ: Final = (
-    "Positions, blocks and streams count from 0. The prediction after a token is about the one that follows it.",
-    "A raw probability is the model's own; the other one is what is left of it after the decoding filters.",
-    "In the picture the colour is the stronger the larger the number; a blank cell is 0, hidden or unknown. What is "
-    "negative has the other colour.",
-    "Each record below names the call that gives it in Python. Behind the address of a Tokenscope page, what "
-    "stands at “to open it again” opens this view.",
+    later("Positions, blocks and streams count from 0. The prediction after a token is about the one that follows it."),
+    later("A raw probability is the model's own; the other one is what is left of it after the decoding filters."),
+    later(
+        "In the picture the colour is the stronger the larger the number; a blank cell is 0, hidden or unknown. What is"
+        " negative has the other colour."
+    ),
+    later(
+        "Each record below names the call that gives it in Python. Behind the address of a Tokenscope page, what "
+        "stands at “to open it again” opens this view."
+    ),
 )
 
 
 def _drawing(scene: Scene, picture: Picture, answers: Mapping[str, tuple[str, Any]]) -> Drawing:
     record = answers[picture.answer][1]
     values = picture.of({name: answer for name, (_, answer) in answers.items()})
-    part = f" ({picture.key})" if picture.key else ""
+    what = f"{picture.answer}: {picture.field}" + (f" ({picture.key})" if picture.key else "")
     columns = _named(scene, record, picture.columns, picture.first_column, values.shape[-1])
     if values.ndim == 1:
-        return Drawing(f"{picture.answer}: {picture.field}{part}, by {picture.columns}", values, (), columns)
+        return Drawing(say("{what}, by {columns}", what=what, columns=picture.columns), values, (), columns)
     rows = _named(scene, record, picture.rows, picture.first_row, values.shape[0])
-    title = f"{picture.answer}: {picture.field}{part}, {picture.rows} by {picture.columns}"
+    title = say("{what}, {rows} by {columns}", what=what, rows=picture.rows, columns=picture.columns)
     return Drawing(title, values, rows, columns)
 
 
@@ -142,8 +158,13 @@ def _recording(model: "Model", view: View) -> File:
     size = _recording_size(model.card(), len(moment.ids))
     if size > MOST_RECORDING:
         raise InputError(
-            f"The recording of {len(moment.ids)} tokens would have some {size // 10**6} MB; the page hands out at most "
-            f"{MOST_RECORDING // 10**6}. Go back to a shorter text, or use model.save_recording in Python."
+            say(
+                "The recording of {tokens} tokens would have some {size} MB; the page hands out at most {most}. Go back"
+                " to a shorter text, or use model.save_recording in Python.",
+                tokens=len(moment.ids),
+                size=size // 10**6,
+                most=MOST_RECORDING // 10**6,
+            )
         )
     return File(file_name(view, "safetensors"), "application/octet-stream", recording_bytes(model.recorded(moment)))
 
@@ -158,12 +179,19 @@ def _recording_size(card: "ModelCard", tokens: int) -> int:
 EXPORTS: Final = (
     Download(
         "report",
-        "Report",
-        "one web page with text, picture and tables, for any browser without a network",
+        later("Report"),
+        later("one web page with text, picture and tables, for any browser without a network"),
         _report,
     ),
-    Download("json", "Data as JSON", "the numbers of the open tab, with their axes and meanings", _json),
-    Download("csv", "Data as CSV", "the same for a spreadsheet, one row a number", _csv),
-    Download("notebook", "Open as notebook", "this view in Python: the same calls, numbers and a picture", _notebook),
-    Download("recording", "Recording", "all that was kept of the text, as safetensors for Python", _recording),
+    Download("json", later("Data as JSON"), later("the numbers of the open tab, with their axes and meanings"), _json),
+    Download("csv", later("Data as CSV"), later("the same for a spreadsheet, one row a number"), _csv),
+    Download(
+        "notebook",
+        later("Open as notebook"),
+        later("this view in Python: the same calls, numbers and a picture"),
+        _notebook,
+    ),
+    Download(
+        "recording", later("Recording"), later("all that was kept of the text, as safetensors for Python"), _recording
+    ),
 )

@@ -8,6 +8,7 @@ from viz.head_names import head_name
 from viz.labels import quoted, visible
 from viz.panels.actions import Action, Outcome, Request
 from viz.panels.view import HIDES, MOST_KEYS, View, one_of, positions, whole
+from viz.sentences import later, say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -23,30 +24,33 @@ def open_head(model: "Model", view: View, request: Request) -> Outcome:
 
 def hide(model: "Model", view: View, request: Request) -> Outcome:
     """Hides the first token, or all special ones, wherever attention is drawn; or shows them again."""
-    return Outcome(replace(view, hide=one_of(request.detail.get("hide"), HIDES, "switch for the first token")))
+    return Outcome(replace(view, hide=one_of(request.detail.get("hide"), HIDES, later("switch for the first token"))))
 
 
 def colour(model: "Model", view: View, request: Request) -> Outcome:
     """Chooses how weights become colours."""
-    return Outcome(replace(view, colour=one_of(request.detail.get("colour"), TRANSFERS, "colour scale")))
+    return Outcome(replace(view, colour=one_of(request.detail.get("colour"), TRANSFERS, later("colour scale"))))
 
 
 def words(model: "Model", view: View, request: Request) -> Outcome:
     """Merges tokens into words in the large head, or shows them one by one."""
-    return Outcome(replace(view, words=one_of(request.detail.get("words"), (False, True), "choice of words")))
+    return Outcome(replace(view, words=one_of(request.detail.get("words"), (False, True), later("choice of words"))))
 
 
 def key(model: "Model", view: View, request: Request) -> Outcome:
     """Chooses a token for "which head looks at this?", or takes it back."""
     moment = view.moment
-    position = whole(request.detail.get("position"), 0, len(moment.ids) - 1, "position")
+    position = whole(request.detail.get("position"), 0, len(moment.ids) - 1, later("position"))
     chosen = {*view.keys} ^ {position}
     view = replace(view, keys=positions(sorted(chosen), MOST_KEYS))
     name = f"{quoted(visible(model.text(moment.ids[position])))} ({position})"
     if position not in chosen:
-        return Outcome(view, f"{name} is no key token any more.")
-    where = "" if view.tab == "looking" else " The tab “Which head?” ranks the heads that look at it."
-    return Outcome(view, f"{name} is a key token.{where}")
+        return Outcome(view, say("{token} is no key token any more.", token=name))
+    if view.tab == "looking":
+        return Outcome(view, say("{token} is a key token.", token=name))
+    return Outcome(
+        view, say("{token} is a key token. The tab “Which head?” ranks the heads that look at it.", token=name)
+    )
 
 
 def clear_keys(model: "Model", view: View, request: Request) -> Outcome:
@@ -57,21 +61,26 @@ def clear_keys(model: "Model", view: View, request: Request) -> Outcome:
 def switch(model: "Model", view: View, request: Request) -> Outcome:
     """Switches one head off, or on again; the text stays and is run anew."""
     place = _head(model, request)
-    by = one_of(request.detail.get("by", "zero"), WAYS, "way of switching off")
+    by = one_of(request.detail.get("by", "zero"), WAYS, later("way of switching off"))
     moment = view.moment
     off = any((one.layer, one.head) == place and one.by == by for one in moment.ablations)
     moment = moment.restored([place]) if off else moment.without([place], by)
-    told = "is on again" if off else f"is off ({by}): every panel shows the model without it"
-    return Outcome(view.at(moment, view.cursor), f"{head_name(*place)} {told}.")
+    told = say("{head} is on again.", head=head_name(*place))
+    if not off:
+        told = say(
+            "{head} is off ({by}): every panel shows the model without it.", head=head_name(*place), by=say(_WAYS[by])
+        )
+    return Outcome(view.at(moment, view.cursor), told)
 
 
 def restore(model: "Model", view: View, request: Request) -> Outcome:
     """Switches all heads on again, and takes back what is steered."""
     steered = bool(view.moment.steers)
-    told = "All heads are on, and nothing is steered." if steered else "All heads are on."
+    told = say("All heads are on, and nothing is steered.") if steered else say("All heads are on.")
     return Outcome(view.at(replace(view.moment, interventions=()), view.cursor), told)
 
 
+_WAYS: Final = {"zero": later("zero"), "mean": later("mean")}
 HEAD_ACTIONS: Final[dict[str, Action]] = {
     "open_head": open_head,
     "hide": hide,
@@ -87,5 +96,5 @@ HEAD_ACTIONS: Final[dict[str, Action]] = {
 def _head(model: "Model", request: Request) -> tuple[int, int]:
     """The (layer, head) that came with an action."""
     card = model.card()
-    layer = whole(request.detail.get("layer"), 0, card.layers - 1, "layer")
-    return layer, whole(request.detail.get("head"), 0, card.heads - 1, "head")
+    layer = whole(request.detail.get("layer"), 0, card.layers - 1, later("layer"))
+    return layer, whole(request.detail.get("head"), 0, card.heads - 1, later("head"))

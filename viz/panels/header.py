@@ -11,6 +11,7 @@ from viz.components.regions import ModelFacts
 from viz.panels import opening, sharing
 from viz.panels.models import Models
 from viz.panels.scene import Scene
+from viz.sentences import say
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def build(models: Models) -> Header:
         picker, loading = opening.build(models)
         facts = ModelFacts(elem_classes="ts-grow")
         sharing.build(models)
-        theme = gr.Button("◐ light / dark", elem_id="theme", size="sm", scale=0, min_width=120)
+        theme = gr.Button(say("◐ light / dark"), elem_id="theme", size="sm", scale=0, min_width=120)
     theme.click(None, js="() => { window.tokenscope.toggleTheme(); }", show_progress="hidden", queue=False)
     return Header(picker, loading, facts)
 
@@ -37,20 +38,30 @@ def build(models: Models) -> Header:
 def draw(scene: Scene) -> dict[str, Any]:
     """Returns the facts' payload."""
     card = scene.card
-    shared = f" ({card.key_value_heads} kv)" if card.key_value_heads != card.heads else ""
+    size = say("{layers} layers x {heads} heads", layers=card.layers, heads=card.heads)
+    if card.key_value_heads != card.heads:
+        size = say(
+            "{layers} layers x {heads} heads ({shared} kv)",
+            layers=card.layers,
+            heads=card.heads,
+            shared=card.key_value_heads,
+        )
+    tokens, most = f"{len(scene.labels):,}", f"{card.context:,}"
     facts = [
         f"{card.architecture} ({card.model_type})",
-        f"{card.layers} layers x {card.heads} heads{shared}",
-        f"{_short(card.parameters)} parameters",
+        size,
+        say("{count} parameters", count=_short(card.parameters)),
         f"{card.device} {card.dtype}",
-        f"{len(scene.labels):,} / {card.context:,} tokens",
+        say("{count} / {most} tokens", count=tokens, most=most),
     ]
     passed = sum(proof.passed for proof in card.proofs)
     proofs = [f"{'✓' if proof.passed else '✗'} {proof.name}: {proof.detail}" for proof in card.proofs]
     details = "\n".join([*card.notes, *proofs])
     return {
         "facts": " · ".join(facts),
-        "proofs": f"{passed} of {len(card.proofs)} checks passed at load" if card.proofs else "",
+        "proofs": say("{passed} of {all} checks passed at load", passed=passed, all=len(card.proofs))
+        if card.proofs
+        else "",
         "details": details,
         "failed": passed < len(card.proofs),
         "chat": card.chat,

@@ -10,6 +10,7 @@ from viz.panels import question
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View, one_of
+from viz.sentences import later, say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -52,12 +53,12 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     Raises:
         TokenscopeError: The method or the number of steps cannot be used, or the model gives no attribution.
     """
-    method = one_of(detail.get("method"), METHODS, "method")
-    steps = one_of(detail.get("steps", STEPS[0]), STEPS, "number of steps")
+    method = one_of(detail.get("method"), METHODS, later("method"))
+    steps = one_of(detail.get("steps", STEPS[0]), STEPS, later("number of steps"))
     scene = scene_of(model, view)
     parts = model.attribution(scene.moment, method, **scene.question, steps=steps)
     for part in paced(parts, lambda part: part.done == part.runs):
-        told = f"Asking what each token contributed: {part.done} of {part.runs}"
+        told = say("Asking what each token contributed: {done} of {runs}", done=part.done, runs=part.runs)
         if part.done == part.runs:
-            told = "The contribution of every token is known."
+            told = say("The contribution of every token is known.")
         yield Progress(attribution_payload(part, scene.moment, scene.labels), part.done, part.runs, told)

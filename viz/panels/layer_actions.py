@@ -9,6 +9,7 @@ from viz.lens_grid import LENS_COLOURS
 from viz.panels.actions import Action, Outcome, Request
 from viz.panels.question import token_of
 from viz.panels.view import MOST_FOLLOWED, NOTHING, TABS, View, one_of, whole
+from viz.sentences import later, say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -32,25 +33,29 @@ def against(model: "Model", view: View, request: Request) -> Outcome:
         return Outcome(replace(view, against=found), told)
     chosen = request.detail.get("against")
     most = model.card().vocabulary_size - 1
-    return Outcome(replace(view, against=whole(chosen, NOTHING, most, "token to compare with")))
+    return Outcome(replace(view, against=whole(chosen, NOTHING, most, later("token to compare with"))))
 
 
 def reading(model: "Model", view: View, request: Request) -> Outcome:
     """Selects a row of the lens, and with a position a cell, which moves the cursor."""
-    row = whole(request.detail.get("reading"), 0, 2 * model.card().layers, "row of the lens")
+    row = whole(request.detail.get("reading"), 0, 2 * model.card().layers, later("row of the lens"))
     position = request.detail.get("position", view.cursor)
     end = len(view.moment.ids) - 1
-    return Outcome(replace(view, reading=row, cursor=whole(position, 0, end, "position")))
+    return Outcome(replace(view, reading=row, cursor=whole(position, 0, end, later("position"))))
 
 
 def lens_colour(model: "Model", view: View, request: Request) -> Outcome:
     """Chooses what the lens's colour says."""
-    return Outcome(replace(view, lens_colour=one_of(request.detail.get("colour"), LENS_COLOURS, "colour of the lens")))
+    return Outcome(
+        replace(view, lens_colour=one_of(request.detail.get("colour"), LENS_COLOURS, later("colour of the lens")))
+    )
 
 
 def middle(model: "Model", view: View, request: Request) -> Outcome:
     """Shows the midpoints between attention and MLP, or leaves them out."""
-    return Outcome(replace(view, middle=one_of(request.detail.get("middle"), (False, True), "switch for midpoints")))
+    return Outcome(
+        replace(view, middle=one_of(request.detail.get("middle"), (False, True), later("switch for midpoints")))
+    )
 
 
 def follow(model: "Model", view: View, request: Request) -> Outcome:
@@ -63,14 +68,14 @@ def follow(model: "Model", view: View, request: Request) -> Outcome:
     if isinstance(text, str):
         token, told = token_of(model, view.moment, text)
         if token in view.follow:
-            return Outcome(view, told or f"{quoted(visible(model.text(token)))} is followed already.")
+            return Outcome(view, told or say("{token} is followed already.", token=quoted(visible(model.text(token)))))
     else:
         token, told = _token(model, request.detail.get("token")), ""
     if token in view.follow:
         return Outcome(replace(view, follow=tuple(one for one in view.follow if one != token)))
     if len(view.follow) >= MOST_FOLLOWED:
-        raise OutOfRange(f"{MOST_FOLLOWED} tokens are followed already; take one of them back first.")
-    told = told or f"{quoted(visible(model.text(token)))} is followed through the layers."
+        raise OutOfRange(say("{count} tokens are followed already; take one of them back first.", count=MOST_FOLLOWED))
+    told = told or say("{token} is followed through the layers.", token=quoted(visible(model.text(token))))
     return Outcome(replace(view, follow=(*view.follow, token)), told)
 
 
@@ -81,7 +86,7 @@ def clear_follow(model: "Model", view: View, request: Request) -> Outcome:
 
 def layer(model: "Model", view: View, request: Request) -> Outcome:
     """Selects a block; the head stays."""
-    return Outcome(replace(view, layer=whole(request.detail.get("layer"), 0, model.card().layers - 1, "layer")))
+    return Outcome(replace(view, layer=whole(request.detail.get("layer"), 0, model.card().layers - 1, later("layer"))))
 
 
 def open_tab(model: "Model", view: View, request: Request) -> Outcome:
@@ -90,10 +95,10 @@ def open_tab(model: "Model", view: View, request: Request) -> Outcome:
     return Outcome(
         replace(
             view,
-            tab=one_of(detail.get("tab"), TABS, "tab"),
-            layer=whole(detail.get("layer", view.layer), 0, card.layers - 1, "layer"),
-            head=whole(detail.get("head", view.head), 0, card.heads - 1, "head"),
-            reading=whole(detail.get("reading", view.reading), 0, 2 * card.layers, "row of the lens"),
+            tab=one_of(detail.get("tab"), TABS, later("tab")),
+            layer=whole(detail.get("layer", view.layer), 0, card.layers - 1, later("layer")),
+            head=whole(detail.get("head", view.head), 0, card.heads - 1, later("head")),
+            reading=whole(detail.get("reading", view.reading), 0, 2 * card.layers, later("row of the lens")),
         )
     )
 
@@ -112,4 +117,4 @@ LAYER_ACTIONS: Final[dict[str, Action]] = {
 
 
 def _token(model: "Model", value: object) -> int:
-    return whole(value, 0, model.card().vocabulary_size - 1, "token id")
+    return whole(value, 0, model.card().vocabulary_size - 1, later("token id"))

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from viz.sentences import say
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -24,7 +26,7 @@ class Limits:
     @property
     def words(self) -> str:
         """Why a run was stopped, as the end of a sentence."""
-        return f"after {self.run_seconds} s, the most that one run may take on this page"
+        return say("after {seconds} s, the most that one run may take on this page", seconds=self.run_seconds)
 
 
 NO_LIMITS: Final = Limits()

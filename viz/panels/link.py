@@ -14,13 +14,14 @@ from typing import Any, Final
 from model_runtime import BadMoment, Moment
 from viz.panels.arriving import readable
 from viz.panels.view import View
+from viz.sentences import later, say
 
 VERSION: Final = 1
 MOST_LINK: Final = 6_000  # characters of a link: mail programs, chats and proxies cut longer ones off
 MOST_TEXT: Final = 2_000_000  # characters of what is read, from a file too
 MOST_JSON: Final = 4_000_000  # bytes after decompression: what keeps a small file from filling the memory
 MOST_PROMPT: Final = 200_000  # characters of the prompt box
-_BROKEN: Final = "was cut off or altered. Ask for it again, and copy all of it."
+_BROKEN: Final = later("The shared view was cut off or altered. Ask for it again, and copy all of it.")
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,22 @@ def from_text(text: object) -> Shared:
     content = _unpack(text)
     version = content.get("tokenscope")
     if version != VERSION or isinstance(version, bool | float):
-        told = str(version)[:20]
-        raise BadMoment(f"The shared view is of version {told}; this program reads version {VERSION}. Update either.")
+        told = say(
+            "The shared view is of version {version}; this program reads version {own}. Update either.",
+            version=str(version)[:20],
+            own=VERSION,
+        )
+        raise BadMoment(told)
     sent, prompt, chat = content.get("view"), content.get("prompt", ""), content.get("chat", False)
     if not isinstance(sent, dict) or not isinstance(prompt, str) or not isinstance(chat, bool):
-        raise BadMoment(f"The shared view {_BROKEN}")
+        raise BadMoment(say(_BROKEN))
     if len(prompt) > MOST_PROMPT:
-        raise BadMoment(f"The shared view's prompt has {len(prompt)} characters; at most {MOST_PROMPT} can be read.")
+        told = say(
+            "The shared view's prompt has {count} characters; at most {most} can be read.",
+            count=len(prompt),
+            most=MOST_PROMPT,
+        )
+        raise BadMoment(told)
     view = View.from_json({**_usual(), **sent})
     for branch in view.branches:
         Moment.from_text(branch)
@@ -79,8 +89,9 @@ def _usual() -> dict[str, Any]:
 def _unpack(text: object) -> dict[str, Any]:
     """Undoes base64, compression and JSON, and trusts none of them."""
     if not isinstance(text, str) or len(text) > MOST_TEXT:
-        raise BadMoment(f"The shared view is longer than {MOST_TEXT:,} characters, or no text at all.")
-    broken = f"The shared view {_BROKEN}"
+        most = f"{MOST_TEXT:,}"
+        raise BadMoment(say("The shared view is longer than {most} characters, or no text at all.", most=most))
+    broken = say(_BROKEN)
     text = "".join(text.split())  # a mail program may have broken the lines of a file
     try:
         packed = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)

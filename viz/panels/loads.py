@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from model_runtime.errors import LoadingStopped, TokenscopeError
+from viz.sentences import say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -75,7 +76,9 @@ class Loads:
             while not (left.is_set() or load.ended.wait(PACE)):
                 yield load.report()
             if left.is_set():
-                raise LoadingStopped(f"Stopped loading {name}; what was fetched is kept for next time.")
+                raise LoadingStopped(
+                    say("Stopped loading {model}; what was fetched is kept for next time.", model=name)
+                )
             if load.error is not None:
                 raise load.error
         finally:
@@ -106,8 +109,10 @@ class Loads:
             load = self._loads.get(key)
             if load is None or load.stopped or load.ended.is_set():
                 others = [one.name for one in self._loads.values() if not one.ended.is_set()]
-                first = f"Waiting for the load of {others[-1]} to end" if others else f"Loading {name}"
-                unknown = TokenscopeError(f"{name} could not be loaded; the server's log says why.")
+                first = say("Loading {model}", model=name)
+                if others:
+                    first = say("Waiting for the load of {model} to end", model=others[-1])
+                unknown = TokenscopeError(say("{model} could not be loaded; the server's log says why.", model=name))
                 load = self._loads[key] = _Load(name, (first, None), unknown)
                 threading.Thread(target=self._work, args=(key, load), name=f"load {name}", daemon=True).start()
             load.waiting.append(left)
@@ -119,7 +124,7 @@ class Loads:
             with self._lock:
                 load.stopped = load.stopped or all(left.is_set() for left in load.waiting)
             if load.stopped:
-                raise LoadingStopped(f"Stopped loading {load.name}: nobody waits for it any more.")
+                raise LoadingStopped(say("Stopped loading {model}: nobody waits for it any more.", model=load.name))
             load.told = (text, fraction)
 
         try:

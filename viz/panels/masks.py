@@ -8,6 +8,7 @@ from viz.masks import kernels_payload, masks_payload, sharing_payload
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of
+from viz.sentences import later, say
 from viz.window import window_to
 
 if TYPE_CHECKING:
@@ -48,11 +49,18 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     Raises:
         TokenscopeError: The number of rounds cannot be used, or the layer has no attention that can be read.
     """
-    rounds = one_of(detail.get("rounds", ROUNDS[0]), ROUNDS, "number of rounds")
+    rounds = one_of(detail.get("rounds", ROUNDS[0]), ROUNDS, later("number of rounds"))
     moment, layer = view.moment, min(view.layer, model.card().layers - 1)
     for timing in paced(model.time_attention(moment, layer, rounds), lambda part: part.done == part.total):
         payload = {**kernels_payload(timing), "moment": moment.to_text()}
-        told = f"Timing the attention of layer {layer}: round {timing.done} of {rounds}"
+        told = say(
+            "Timing the attention of layer {layer}: round {done} of {rounds}",
+            layer=layer,
+            done=timing.done,
+            rounds=rounds,
+        )
         if timing.done == rounds:
-            told = f"Each kernel computed the attention of layer {layer} {rounds} times."
+            told = say(
+                "Each kernel computed the attention of layer {layer} {rounds} times.", layer=layer, rounds=rounds
+            )
         yield Progress(payload, timing.done, rounds, told)

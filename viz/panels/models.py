@@ -8,6 +8,7 @@ from model_runtime import CATALOGUE, Moment, Offer
 from model_runtime.errors import ModelNotFound, ModelTooLarge, ModelUnsupported
 from model_runtime.model_names import QUANTISED, WITH_ADAPTER, Source, read_name
 from viz.labels import shorten
+from viz.sentences import say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -79,7 +80,7 @@ class Models:
         self.default = default
         self.any_name = any_name
         self.folders = tuple(Path(folder).expanduser().resolve() for folder in folders)
-        own = Offer(default, default, "The model that this page was started with.")
+        own = Offer(default, default, say("The model that this page was started with."))
         self.offers = tuple(offers) if any(offer.name == default for offer in offers) else (own, *offers)
         self.room = room
         self.queued = queued
@@ -115,13 +116,18 @@ class Models:
             ModelUnsupported: There is no such precision, or it may not be chosen here.
         """
         if len(name) > MOST_NAME or "\0" in name:
-            raise ModelNotFound(f"No model has such a name: a zero byte, or {len(name):,} of {MOST_NAME:,} characters.")
+            count, most = f"{len(name):,}", f"{MOST_NAME:,}"
+            raise ModelNotFound(
+                say("No model has such a name: a zero byte, or {count} of {most} characters.", count=count, most=most)
+            )
         if not self.any_name:
             # What is not on offer is refused without a look at the disk or elsewhere.
             named = read_name(name, look=False).without_revisions
             if not self._offers(name) and not any(_is_of(offer.name, named) for offer in self.offers):
                 quoted = shorten(repr(name), MOST_QUOTED)
-                raise ModelNotFound(f"{quoted} is not among the models that this page offers. Choose one of the list.")
+                raise ModelNotFound(
+                    say("{model} is not among the models that this page offers. Choose one of the list.", model=quoted)
+                )
         elif not self._offers(name):
             asked = read_name(name)
             for source in filter(None, (asked.model, asked.adapter)):
@@ -130,10 +136,18 @@ class Models:
                 self._check_base(asked.model)
         if precision not in PRECISIONS:
             raise ModelUnsupported(
-                f"There is no precision {shorten(repr(precision), MOST_QUOTED)}; use one of {', '.join(PRECISIONS)}."
+                say(
+                    "There is no precision {precision}; use one of {precisions}.",
+                    precision=shorten(repr(precision), MOST_QUOTED),
+                    precisions=", ".join(PRECISIONS),
+                )
             )
         if not self.any_name and precision != AUTO:
-            raise ModelUnsupported(f"This page shows its models in their usual precision only, not in {precision}.")
+            raise ModelUnsupported(
+                say(
+                    "This page shows its models in their usual precision only, not in {precision}.", precision=precision
+                )
+            )
 
     def _offers(self, name: str) -> bool:
         return any(offer.name == name for offer in self.offers)
@@ -145,8 +159,11 @@ class Models:
         place = Path(source.where, source.part).resolve()
         if not any(place.is_relative_to(folder) for folder in self.folders):
             raise ModelNotFound(
-                f"{shorten(repr(source.title), MOST_QUOTED)} is not below a folder that this page may open models "
-                "from. Choose a model of the list, or a Hugging Face id."
+                say(
+                    "{model} is not below a folder that this page may open models from. Choose a model of the list, or "
+                    "a Hugging Face id.",
+                    model=shorten(repr(source.title), MOST_QUOTED),
+                )
             )
 
     def _check_base(self, source: Source) -> None:
@@ -171,7 +188,8 @@ class Models:
         try:
             return self.get(name, precision=precision)
         except (ModelNotFound, ModelUnsupported, ModelTooLarge) as error:
-            raise type(error)(f"This text was made with {name}, which cannot be opened here. {error}") from error
+            told = say("This text was made with {model}, which cannot be opened here. {error}", model=name, error=error)
+            raise type(error)(told) from error
 
     def name_of(self, moment: Moment) -> str:
         """The name by which a moment's model is opened."""

@@ -7,6 +7,7 @@ from model_runtime import Moment
 from viz.components.charts import NextTokenChart
 from viz.next_token import ROWS, next_token_chart
 from viz.panels.scene import Scene
+from viz.sentences import say
 
 
 def build() -> NextTokenChart:
@@ -28,5 +29,5 @@ def draw(scene: Scene) -> dict[str, Any]:
 def _plain(moment: Moment) -> str:
     """Names the model without what the moment changes in it."""
     if not moment.steers:
-        return "with every head on"
-    return "with every head on and unsteered" if moment.ablations else "unsteered"
+        return say("with every head on")
+    return say("with every head on and unsteered") if moment.ablations else say("unsteered")

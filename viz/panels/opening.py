@@ -14,28 +14,38 @@ from viz.panels.loads import Loads, Report
 from viz.panels.models import AUTO, Models, rounded
 from viz.panels.scene import Scene
 from viz.panels.view import View, short_text
+from viz.sentences import later, say
+from viz.terms import term
 
 # Each precision in the words of the picker: its name, and what it changes.
-_SIXTEEN: Final = (
+_SIXTEEN: Final = later(
     "2 bytes a parameter; attention weights are recomputed in float32 from the model's own 16-bit queries and keys"
 )
 _PRECISIONS: Final = (
-    ("auto", "automatic", "float32 on a CPU, the checkpoint's own on a GPU"),
-    ("float32", "float32", "4 bytes a parameter; what is shown equals the stock model to 1e-5"),
+    ("auto", later("automatic"), later("float32 on a CPU, the checkpoint's own on a GPU")),
+    ("float32", "float32", later("4 bytes a parameter; what is shown equals the stock model to 1e-5")),
     ("bfloat16", "bfloat16", _SIXTEEN),
     ("float16", "float16", _SIXTEEN),
-    ("8bit", "8-bit", "1 byte a parameter, on CUDA, by bitsandbytes: what is shown is the model with rounded weights"),
-    ("4bit", "4-bit", "half a byte a parameter, on CUDA: rounded more coarsely still, and shown as rounded"),
+    (
+        "8bit",
+        later("8-bit"),
+        later("1 byte a parameter, on CUDA, by bitsandbytes: what is shown is the model with rounded weights"),
+    ),
+    (
+        "4bit",
+        later("4-bit"),
+        later("half a byte a parameter, on CUDA: rounded more coarsely still, and shown as rounded"),
+    ),
 )
 # The forms that a name may have, each with an example.
 _FORMS: Final = (
-    ("Qwen/Qwen3-0.6B", "a Hugging Face id"),
-    ("Qwen/Qwen3-0.6B@main", "at a branch, tag or commit"),
-    ("/models/mine", "a folder with config.json and weights"),
-    ("/models/mine.gguf", "a GGUF file"),
-    ("org/repo:file.gguf", "a GGUF file of a Hugging Face repository"),
-    ("org/adapter", "a PEFT adapter, by id or folder; its base comes with it"),
-    ("org/model + org/adapter", "an adapter on a model of your choice"),
+    ("Qwen/Qwen3-0.6B", later("a Hugging Face id")),
+    ("Qwen/Qwen3-0.6B@main", later("at a branch, tag or commit")),
+    ("/models/mine", later("a folder with config.json and weights")),
+    ("/models/mine.gguf", later("a GGUF file")),
+    ("org/repo:file.gguf", later("a GGUF file of a Hugging Face repository")),
+    ("org/adapter", later("a PEFT adapter, by id or folder; its base comes with it")),
+    ("org/model + org/adapter", later("an adapter on a model of your choice")),
 )
 MOST_NAME: Final = 1_000  # characters of a model's name or path
 
@@ -47,11 +57,14 @@ def build(models: Models) -> tuple[ModelPicker, Loading]:
         """What the picker asks whenever it is opened; gradio always hands something over."""
         return room_in_words(*models.room())
 
+    precisions = [(name, say(title), say(meaning)) for name, title, meaning in _PRECISIONS]
     known = {
-        "offers": [{"name": offer.name, "title": offer.title, "needs": offer.needs} for offer in models.offers],
+        "offers": [
+            {"name": offer.name, "title": term(offer.title), "needs": term(offer.needs)} for offer in models.offers
+        ],
         "any": models.any_name,
-        "precisions": _PRECISIONS if models.any_name else _PRECISIONS[:1],
-        "forms": _FORMS if models.any_name else (),
+        "precisions": precisions if models.any_name else precisions[:1],
+        "forms": [(form, say(meaning)) for form, meaning in _FORMS] if models.any_name else (),
         "shown": models.default,
         "precision": AUTO,
     }
@@ -86,8 +99,8 @@ class Opening:
         """
         told = {"ticket": detail.get("ticket"), "name": "", "precision": AUTO, "text": "", "fraction": None}
         try:
-            asked = short_text(detail.get("name"), MOST_NAME, "name of the model").strip()
-            name, precision = rounded(asked, short_text(detail.get("precision", AUTO), 20, "precision"))
+            asked = short_text(detail.get("name"), MOST_NAME, later("name of the model")).strip()
+            name, precision = rounded(asked, short_text(detail.get("precision", AUTO), 20, later("precision")))
             told |= {"name": name, "precision": precision}
             self._models.check(name, precision)
             for report in self._loads.watch(page, name, precision):
@@ -109,9 +122,12 @@ class Opening:
 
 def room_in_words(device: str, free: int | None) -> str:
     """Says where models go and how many bytes are free there, "" where there is nothing to say."""
-    return f"Models run on {device}, which has {in_words(free)} free." if free is not None else ""
+    if free is None:
+        return ""
+    return say("Models run on {device}, which has {size} free.", device=device, size=in_words(free))
 
 
 def _words(report: Report) -> str:
     minutes, seconds = divmod(report.seconds, 60)
-    return f"{report.text} · {f'{minutes} min ' if minutes else ''}{seconds} s"
+    spent = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    return f"{report.text} · {spent}"

@@ -25,6 +25,7 @@ from viz.panels.models import Models
 from viz.panels.opening import Opening
 from viz.panels.tabs import ALL, GROUPS
 from viz.panels.visits import Visits
+from viz.sentences import say
 
 # Opening takes the view that the tab had before a reload, if any.
 _OPEN = "(session, text, mode) => window.tokenscope.opening(session, text, mode)"
@@ -59,7 +60,7 @@ def build_page(models: Models, limits: Limits = NO_LIMITS) -> gr.Blocks:
 
 def _build_tabs() -> dict[str, Any]:
     """Builds the bar of tabs and the tabs; the bar shows and hides them, and only the open one is computed."""
-    named = [[title, [[tab.name, tab.title] for tab in tabs]] for title, tabs in GROUPS]
+    named = [[say(title), [[tab.name, say(tab.title)] for tab in tabs]] for title, tabs in GROUPS]
     TabBar({"groups": named}, elem_id="tabs")
     outputs: dict[str, Any] = {"sink": sink.build()}
     for tab in ALL:

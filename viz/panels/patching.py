@@ -12,6 +12,7 @@ from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of, whole
 from viz.patching import PATCH_PARTS, aligned_payload, answer_pair, answers_payload, column_names, patch_payload
+from viz.sentences import later, say
 from viz.token_strip import labels_of
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     Raises:
         TokenscopeError: The two texts cannot be compared, or this model cannot be patched so.
     """
-    part = one_of(detail.get("part"), PATCH_PARTS, "part to patch")
-    layer = whole(detail.get("layer", 0), 0, model.card().layers - 1, "layer")
+    part = one_of(detail.get("part"), PATCH_PARTS, later("part to patch"))
+    layer = whole(detail.get("layer", 0), 0, model.card().layers - 1, later("layer"))
     pair = _pair(model, view)
     target = _target(detail.get("pair"), model) or pair.answers
     columns = column_names(_labels(model, pair.clean), _labels(model, pair.changed))
@@ -80,9 +81,9 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
         groups = model.looking(pair.clean, -1, [len(pair.clean.ids) - 1]).key_value_head
     grids = model.patch(pair.clean, pair.changed, part, target, layer if part == "layer heads" else -1)
     for grid in paced(grids, lambda grid: grid.done == grid.total):
-        told = f"Patching: {grid.done} of {grid.total} runs"
+        told = say("Patching: {done} of {total} runs", done=grid.done, total=grid.total)
         if grid.done == grid.total:
-            told = f"All {grid.total} patches are done."
+            told = say("All {total} patches are done.", total=grid.total)
         payload = {**patch_payload(grid, columns, groups), "key": pair.key}
         yield Progress(payload, grid.done, grid.total, told)
 
@@ -110,5 +111,5 @@ def _target(chosen: object, model: "Model") -> tuple[int, int] | None:
     if not isinstance(chosen, list) or len(chosen) != 2:
         return None
     most = model.card().vocabulary_size - 1
-    first, second = (whole(one, 0, most, "token id") for one in chosen)
+    first, second = (whole(one, 0, most, later("token id")) for one in chosen)
     return first, second

@@ -4,9 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from model_runtime import BadDecoding, BadMoment, Decoding
+from viz.sentences import later, say
 
 COUNTS: Final = (1_000, 100, 10_000)  # of draws; the first unless another is chosen
-_UNREADABLE: Final = "The settings that are tried cannot be read. Reload the page to begin anew."
+_UNREADABLE: Final = later("The settings that are tried cannot be read. Reload the page to begin anew.")
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,13 @@ def read_playground(content: object) -> Playground:
         BadMoment: It is none, or settings are outside their range.
     """
     if not isinstance(content, dict) or content.get("count") not in COUNTS:
-        raise BadMoment(_UNREADABLE)
+        raise BadMoment(say(_UNREADABLE))
     given = content.get("decoding")
     if given is None:
         return Playground(None, int(content["count"]))
     if not isinstance(given, dict):
-        raise BadMoment(_UNREADABLE)
+        raise BadMoment(say(_UNREADABLE))
     try:
         return Playground(Decoding(**{**given, "stop": ()}), int(content["count"]))
     except (TypeError, BadDecoding) as error:
-        raise BadMoment(_UNREADABLE) from error
+        raise BadMoment(say(_UNREADABLE)) from error

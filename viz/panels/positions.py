@@ -11,6 +11,7 @@ from viz.panels.progress import Progress
 from viz.panels.scene import Scene
 from viz.panels.view import View, short_text
 from viz.positions import learned_payload, packing_payload, rotary_payload, scheme_payload
+from viz.sentences import later, say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -78,8 +79,8 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     Raises:
         TokenscopeError: A text cannot be used.
     """
-    first = short_text(detail.get("first"), MOST_TEXT, "first text")
-    second = short_text(detail.get("second"), MOST_TEXT, "second text")
+    first = short_text(detail.get("first"), MOST_TEXT, later("first text"))
+    second = short_text(detail.get("second"), MOST_TEXT, later("second text"))
     packing = packing_payload(model.packing(first, second))
-    told = "The second text was run alone and packed in four ways."
+    told = say("The second text was run alone and packed in four ways.")
     yield Progress({**packing, "model": model.card().name}, 1, 1, told)

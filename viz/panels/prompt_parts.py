@@ -14,6 +14,8 @@ from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of, read_parts, whole
 from viz.prompt_parts import attention_payload, effects_payload, spans_payload
+from viz.sentences import later, say
+from viz.terms import term
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -40,7 +42,7 @@ def draw(scene: Scene) -> dict[str, Any]:
     """Returns the tab's payload: the form, and what is known of the parts where the text begins with them."""
     moment, view = scene.moment, scene.view
     payload: dict[str, Any] = {
-        "names": PART_NAMES,
+        "names": [term(name) for name in PART_NAMES],
         "most": MOST_PART,
         "texts": view.parts or EXAMPLE,
         "example": EXAMPLE,
@@ -50,7 +52,7 @@ def draw(scene: Scene) -> dict[str, Any]:
         "about": _about(moment, view),
     }
     if not view.parts:
-        return {**payload, "hint": "Fill the parts in, or keep these, and press Start."}
+        return {**payload, "hint": say("Fill the parts in, or keep these, and press Start.")}
     composition = Composition(view.parts)
     try:
         spans = scene.model.part_spans(moment, composition)
@@ -84,15 +86,15 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     Raises:
         TokenscopeError: There are no parts in this text, or the number of tokens cannot be used.
     """
-    following = whole(detail.get("following", 40), 0, MOST_FOLLOWING, "number of tokens that follow")
+    following = whole(detail.get("following", 40), 0, MOST_FOLLOWING, later("number of tokens that follow"))
     moment, composition = view.moment, Composition(view.parts or ("",) * len(PART_NAMES))
     position = _position(moment, view)
     effects = model.leave_parts_out(moment, composition, following, position)
     about = _about(moment, view)
     for part in paced(effects, lambda part: part.done == part.total):
-        told = f"Leaving parts out: {part.done} of {part.total} tokens"
+        told = say("Leaving parts out: {done} of {total} tokens", done=part.done, total=part.total)
         if part.done == part.total:
-            told = "What each part changes is known."
+            told = say("What each part changes is known.")
         yield Progress({**effects_payload(part), "about": about}, part.done, part.total, told)
 
 
@@ -103,11 +105,11 @@ def compose(model: "Model", view: View, request: Request) -> Outcome:
         TokenscopeError: A part is too long, all are empty, or a chat is asked of a model without a template.
     """
     parts = read_parts(request.detail.get("texts"))
-    chat = one_of(request.detail.get("chat"), (False, True), "choice of chat")
+    chat = one_of(request.detail.get("chat"), (False, True), later("choice of chat"))
     if not any(text.strip() for text in parts):
-        raise InputError("All parts are empty. Fill one in.")
+        raise InputError(say("All parts are empty. Fill one in."))
     outcome = start(model, view, Request({}, Composition(parts).text(), chat))
-    return Outcome(replace(outcome.view, parts=parts), "The text begins with these parts, each in its colour.")
+    return Outcome(replace(outcome.view, parts=parts), say("The text begins with these parts, each in its colour."))
 
 
 def filled(view: View, request: Request) -> dict[str, str]:

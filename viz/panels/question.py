@@ -7,6 +7,7 @@ from model_runtime.errors import InputError
 from viz.labels import SPACE_MARK, quoted, visible
 from viz.panels.scene import Scene
 from viz.panels.view import AVERAGE
+from viz.sentences import say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -48,17 +49,22 @@ def token_of(model: "Model", moment: Moment, text: str) -> tuple[int, str]:
     """
     typed = text.replace(SPACE_MARK, " ")
     if not typed.strip():
-        raise InputError("Type the token to ask about.")
+        raise InputError(say("Type the token to ask about."))
     readings = [_encoded(model, moment, written) for written in (typed, f" {typed}")]
     for ids in readings:
         if len(ids) == 1:
             return ids[0], ""
     pieces = readings[0] if typed.startswith(" ") else readings[1]
     if not pieces:
-        raise InputError(f"{quoted(visible(text))} is no token in this vocabulary; type another.")
+        raise InputError(say("{text} is no token in this vocabulary; type another.", text=quoted(visible(text))))
     names = ", ".join(quoted(visible(model.text(token))) for token in pieces[:_MOST_NAMED])
     more = ", …" if len(pieces) > _MOST_NAMED else ""
-    told = f"{quoted(text)} is {len(pieces)} tokens in this vocabulary, {names}{more}; this is about the first."
+    told = say(
+        "{text} is {count} tokens in this vocabulary, {names}; this is about the first.",
+        text=quoted(text),
+        count=len(pieces),
+        names=f"{names}{more}",
+    )
     return pieces[0], told
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from viz.panels.link import MOST_PROMPT, Shared, from_text
 from viz.panels.models import AUTO
 from viz.panels.view import View, one_of, short_text
+from viz.sentences import later
 
 if TYPE_CHECKING:
     from viz.panels.models import Models
@@ -50,5 +51,5 @@ def revisited(detail: Mapping[str, Any]) -> tuple[View, dict[str, str] | None]:
     view = View.from_json(detail.get("view"))
     if detail.get("prompt") is None:
         return view, None
-    prompt = short_text(detail["prompt"], MOST_PROMPT, "prompt")
-    return view, {"prompt": prompt, "mode": one_of(detail.get("mode"), ("raw", "chat"), "kind of prompt")}
+    prompt = short_text(detail["prompt"], MOST_PROMPT, later("prompt"))
+    return view, {"prompt": prompt, "mode": one_of(detail.get("mode"), ("raw", "chat"), later("kind of prompt"))}

@@ -11,6 +11,7 @@ from viz.panels.link import MOST_LINK, MOST_PROMPT, MOST_TEXT, Shared, from_text
 from viz.panels.models import Models
 from viz.panels.shared_views import arriving
 from viz.panels.view import View, one_of, short_text
+from viz.sentences import later, say
 
 # What can be downloaded, in the order of the popover.
 DOWNLOADS: Final = EXPORTS
@@ -32,7 +33,7 @@ def build(models: Models) -> Sharing:
         return _answered(_unpacked, models, asked)
 
     known = {
-        "downloads": [[one.name, one.title, one.what] for one in DOWNLOADS],
+        "downloads": [[one.name, say(one.title), say(one.what)] for one in DOWNLOADS],
         "most": MOST_LINK,
         "most_file": MOST_TEXT,
     }
@@ -44,7 +45,7 @@ def _answered(answer: Any, models: Models, sent: object) -> dict[str, Any]:
     asked = readable(sent, largest=LARGEST)
     try:
         if not isinstance(asked, dict):
-            raise InputError("The page asked for nothing that can be shared. Reload the page.")
+            raise InputError(say("The page asked for nothing that can be shared. Reload the page."))
         answered: dict[str, Any] = answer(models, asked)
         return answered
     except TokenscopeError as error:
@@ -55,7 +56,7 @@ def _link(models: Models, asked: dict[str, Any]) -> dict[str, Any]:
     """The text of a link, and what a file of it is called."""
     view = View.from_json(asked.get("view"))
     moment = view.moment
-    prompt = short_text(asked.get("prompt", ""), MOST_PROMPT, "prompt")
+    prompt = short_text(asked.get("prompt", ""), MOST_PROMPT, later("prompt"))
     shared = Shared(view, prompt, asked.get("mode") == "chat")
     if not _began_with(models, shared):
         shared = Shared(view)
@@ -81,7 +82,7 @@ def _began_with(models: Models, shared: Shared) -> bool:
 def _download(models: Models, asked: dict[str, Any]) -> dict[str, Any]:
     """A file for the browser to save."""
     made = {one.name: one for one in DOWNLOADS}
-    entry = made[one_of(asked.get("name"), tuple(made), "download")]
+    entry = made[one_of(asked.get("name"), tuple(made), later("download"))]
     view = View.from_json(asked.get("view"))
     file = entry.make(models.of(view.moment, view.precision), view)
     return {"name": file.name, "media": file.media, "content": base64.b64encode(file.content).decode("ascii")}

@@ -9,6 +9,7 @@ from viz.panels.actions import Action, Outcome, Request
 from viz.panels.direction import read_direction
 from viz.panels.steering import source_of, words_for
 from viz.panels.view import MOST_CHANGED, View, short_text, whole
+from viz.sentences import later, say, say_many
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def changed(model: "Model", view: View, request: Request) -> Outcome:
     """Takes another prompt to patch with. Whether it fits is said beside its box, where it stays as it was typed."""
-    return Outcome(replace(view, changed=short_text(request.detail.get("text"), MOST_CHANGED, "changed prompt")))
+    return Outcome(replace(view, changed=short_text(request.detail.get("text"), MOST_CHANGED, later("changed prompt"))))
 
 
 def direction(model: "Model", view: View, request: Request) -> Outcome:
@@ -32,9 +33,9 @@ def steer(model: "Model", view: View, request: Request) -> Outcome:
     """
     detail, draft = request.detail, view.direction
     made = Steer(
-        layer=whole(detail.get("layer"), 0, model.card().layers, "stream"),
+        layer=whole(detail.get("layer"), 0, model.card().layers, later("stream")),
         strength=_strength(detail.get("strength")),
-        start=whole(detail.get("start"), 0, len(view.moment.ids) - 1, "position to steer from"),
+        start=whole(detail.get("start"), 0, len(view.moment.ids) - 1, later("position to steer from")),
         plus=source_of(model, draft.plus, draft.plus_position),
         minus=source_of(model, draft.minus, draft.minus_position),
     )
@@ -49,7 +50,7 @@ def strengthen(model: "Model", view: View, request: Request) -> Outcome:
     """
     moment = view.moment
     steers = list(moment.steers)
-    index = whole(request.detail.get("index"), 0, len(steers) - 1, "steering")
+    index = whole(request.detail.get("index"), 0, len(steers) - 1, later("steering"))
     steers[index] = replace(steers[index], strength=_strength(request.detail.get("strength")))
     moment = replace(moment, interventions=(*moment.ablations, *steers))
     return Outcome(view.at(moment, view.cursor), words_for(model, steers[index]))
@@ -59,10 +60,12 @@ def unsteer(model: "Model", view: View, request: Request) -> Outcome:
     """Takes one steering back, or with no index all of them."""
     moment, index = view.moment, request.detail.get("index")
     if index is not None:
-        index = whole(index, 0, len(moment.steers) - 1, "steering")
+        index = whole(index, 0, len(moment.steers) - 1, later("steering"))
     moment = moment.unsteered(index)
     left = len(moment.steers)
-    told = f"Taken back; {left} steering{'s' * (left > 1)} left." if left else "Nothing is steered any more."
+    told = say("Nothing is steered any more.")
+    if left:
+        told = say_many("Taken back; {count} steering left.", "Taken back; {count} steerings left.", left)
     return Outcome(view.at(moment, view.cursor), told)
 
 
@@ -77,5 +80,8 @@ STEER_ACTIONS: Final[dict[str, Action]] = {
 
 def _strength(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise OutOfRange(f"The strength is {str(value)[:20]!r}; use a number of at most {MAX_STRENGTH:g}.")
+        told = repr(str(value)[:20])
+        raise OutOfRange(
+            say("The strength is {value}; use a number of at most {most}.", value=told, most=f"{MAX_STRENGTH:g}")
+        )
     return float(value)

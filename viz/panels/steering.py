@@ -13,6 +13,7 @@ from viz.components.causes import SteeringView
 from viz.labels import visible
 from viz.panels.direction import LAST, Direction
 from viz.panels.scene import Scene
+from viz.sentences import later, say, say_many
 from viz.steering import described, lengths_payload, side_payload, steers_payload
 from viz.token_strip import labels_of
 
@@ -23,10 +24,24 @@ if TYPE_CHECKING:
 # follows without falling apart.
 _STORE: Final = "When Mary and John went to the store, {} gave a drink to"
 EXAMPLES: Final = (
-    ("France, not Japan", "The capital of France is", "The capital of Japan is", 5 / 6, 1.2, "The capital of Japan is"),
-    ("Spain, not Brazil", "In Spain, people speak", "In Brazil, people speak", 5 / 6, 1.0, "In Brazil, people speak"),
-    ("a boy, not a girl", "He was a boy", "She was a girl", 4 / 6, 1.0, "Once upon a time, there was a little"),
-    ("Mary gives, not John", _STORE.format("Mary"), _STORE.format("John"), 4 / 6, 1.0, _STORE.format("John")),
+    (
+        later("France, not Japan"),
+        "The capital of France is",
+        "The capital of Japan is",
+        5 / 6,
+        1.2,
+        "The capital of Japan is",
+    ),
+    (
+        later("Spain, not Brazil"),
+        "In Spain, people speak",
+        "In Brazil, people speak",
+        5 / 6,
+        1.0,
+        "In Brazil, people speak",
+    ),
+    (later("a boy, not a girl"), "He was a boy", "She was a girl", 4 / 6, 1.0, "Once upon a time, there was a little"),
+    (later("Mary gives, not John"), _STORE.format("Mary"), _STORE.format("John"), 4 / 6, 1.0, _STORE.format("John")),
 )
 # The lengths of the draft that was asked for last, of each model: a long text is not read again for every step. Weak,
 # so that a model that makes room for another is really let go.
@@ -45,7 +60,7 @@ def draw(scene: Scene) -> dict[str, Any]:
     plus, plus_side = _side(model, draft.plus, draft.plus_position)
     minus, minus_side = _side(model, draft.minus, draft.minus_position)
     payload = {
-        "examples": [list(example) for example in EXAMPLES],
+        "examples": [[say(title), *rest] for title, *rest in EXAMPLES],
         "plus": plus_side,
         "minus": minus_side,
         "layers": scene.card.layers,
@@ -86,7 +101,13 @@ def source_of(model: "Model", text: str, position: int) -> tuple[tuple[int, ...]
     """
     ids = model.begin(text).ids
     if position >= len(ids):
-        raise OutOfRange(f"The text has {len(ids)} tokens, and no position {position}. Choose one of its tokens.")
+        told = say_many(
+            "The text has {count} token, and no position {position}. Choose one of its tokens.",
+            "The text has {count} tokens, and no position {position}. Choose one of its tokens.",
+            len(ids),
+            position=position,
+        )
+        raise OutOfRange(told)
     return ids, len(ids) - 1 if position == LAST else position
 
 

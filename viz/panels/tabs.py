@@ -35,6 +35,7 @@ from viz.panels import (
 from viz.panels.progress import Progress
 from viz.panels.scene import Scene
 from viz.panels.view import View
+from viz.sentences import later
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -74,7 +75,7 @@ def _build_attention() -> dict[str, Any]:
 
 _ATTENTION: Final = Tab(
     "attention",
-    "Attention",
+    later("Attention"),
     _build_attention,
     {"attention": attention.draw, "head_side": attention.draw_side, "mosaic": attention.draw_mosaic},
 )
@@ -82,54 +83,54 @@ _ATTENTION: Final = Tab(
 # The groups of tabs, in the order of the page.
 GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
     (
-        "Attention heads",
+        later("Attention heads"),
         (
             _ATTENTION,
-            _single("looking", "Which head?", looking.build, looking.draw),
-            _single("compare", "Compare", compare.build, compare.draw),
-            _single("heads", "Heads", head_table.build, head_table.draw),
-            _single("inside", "Inside a head", inside.build, inside.draw),
-            _single("ablation", "Switch off", ablation.build, ablation.draw, ablation.scanned),
-            _single("bertviz", "bertviz", bertviz.build, bertviz.draw),
+            _single("looking", later("Which head?"), looking.build, looking.draw),
+            _single("compare", later("Compare"), compare.build, compare.draw),
+            _single("heads", later("Heads"), head_table.build, head_table.draw),
+            _single("inside", later("Inside a head"), inside.build, inside.draw),
+            _single("ablation", later("Switch off"), ablation.build, ablation.draw, ablation.scanned),
+            _single("bertviz", later("bertviz"), bertviz.build, bertviz.draw),
         ),
     ),
     (
-        "Layers and parts",
+        later("Layers and parts"),
         (
-            _single("lens", "Logit lens", lens.build, lens.draw),
-            _single("contributions", "Who wrote this?", contributions.build, contributions.draw),
-            _single("neurons", "Neurons", neurons.build, neurons.draw),
-            _single("residual", "Residual stream", residual.build, residual.draw),
+            _single("lens", later("Logit lens"), lens.build, lens.draw),
+            _single("contributions", later("Who wrote this?"), contributions.build, contributions.draw),
+            _single("neurons", later("Neurons"), neurons.build, neurons.draw),
+            _single("residual", later("Residual stream"), residual.build, residual.draw),
         ),
     ),
     (
-        "Cause and effect",
+        later("Cause and effect"),
         (
-            _single("inputs", "Inputs", inputs.build, inputs.draw, inputs.scanned),
-            _single("patching", "Patching", patching.build, patching.draw, patching.scanned),
-            _single("steering", "Steering", steering.build, steering.draw),
+            _single("inputs", later("Inputs"), inputs.build, inputs.draw, inputs.scanned),
+            _single("patching", later("Patching"), patching.build, patching.draw, patching.scanned),
+            _single("steering", later("Steering"), steering.build, steering.draw),
         ),
     ),
     (
-        "Writing",
+        later("Writing"),
         (
-            _single("loop", "The loop", loop.build, loop.draw),
-            _single("streams", "Streams", streams.build, streams.draw),
-            _single("choosing", "Choosing", choosing.build, choosing.draw),
-            _single("beams", "Beams", beams.build, beams.draw, beams.scanned),
-            _single("parts", "Prompt parts", prompt_parts.build, prompt_parts.draw, prompt_parts.scanned),
+            _single("loop", later("The loop"), loop.build, loop.draw),
+            _single("streams", later("Streams"), streams.build, streams.draw),
+            _single("choosing", later("Choosing"), choosing.build, choosing.draw),
+            _single("beams", later("Beams"), beams.build, beams.draw, beams.scanned),
+            _single("parts", later("Prompt parts"), prompt_parts.build, prompt_parts.draw, prompt_parts.scanned),
         ),
     ),
     (
-        "The model",
+        later("The model"),
         (
-            _single("map", "Map", model_map.build, model_map.draw),
-            _single("tokenizer", "Tokenizer", tokenizer.build, tokenizer.draw, tokenizer.scanned),
-            _single("embeddings", "Embeddings", embeddings.build, embeddings.draw),
-            _single("block", "Block", block.build, block.draw),
-            _single("cache", "KV cache", cache.build, cache.draw, cache.scanned),
-            _single("masks", "Cheaper attention", masks.build, masks.draw, masks.scanned),
-            _single("positions", "Positions", positions.build, positions.draw, positions.scanned),
+            _single("map", later("Map"), model_map.build, model_map.draw),
+            _single("tokenizer", later("Tokenizer"), tokenizer.build, tokenizer.draw, tokenizer.scanned),
+            _single("embeddings", later("Embeddings"), embeddings.build, embeddings.draw),
+            _single("block", later("Block"), block.build, block.draw),
+            _single("cache", later("KV cache"), cache.build, cache.draw, cache.scanned),
+            _single("masks", later("Cheaper attention"), masks.build, masks.draw, masks.scanned),
+            _single("positions", later("Positions"), positions.build, positions.draw, positions.scanned),
         ),
     ),
 )

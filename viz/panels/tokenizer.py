@@ -12,6 +12,7 @@ from viz.components.vocabulary import TokenizerView
 from viz.panels.progress import Progress
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of, short_text, whole
+from viz.sentences import later, say, say_many
 from viz.vocabulary import (
     KIND_NAMES,
     facts_payload,
@@ -49,7 +50,7 @@ def draw(scene: Scene) -> dict[str, Any]:
             "ids": moment.ids[part],
             "labels": scene.labels[part],
             "hex": [hexadecimal(data) for data in scene.tokens.bytes[part]],
-            "kinds": [KIND_NAMES[kind] for kind in model.entries(moment.ids[part]).kinds],
+            "kinds": [say(KIND_NAMES[kind]) for kind in model.entries(moment.ids[part]).kinds],
             "prompt": moment.prompt_length,
             "cursor": scene.view.cursor,
             "shown": window.describe(),
@@ -69,35 +70,35 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     Raises:
         TokenscopeError: The question cannot be read, or the second tokenizer not be opened.
     """
-    ask = one_of(detail.get("ask"), tuple(_ANSWERS), "question about tokens")
+    ask = one_of(detail.get("ask"), tuple(_ANSWERS), later("question about tokens"))
     payload, told = _ANSWERS[ask](model, view, detail)
     yield Progress({"ask": ask, **payload}, 1, 1, told)
 
 
 def _answer_cut(model: "Model", view: View, detail: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    typed = short_text(detail.get("text", ""), MOST_TEXT, "text to cut")
-    name = short_text(detail.get("model", ""), MOST_NAME, "name of a tokenizer").strip()
+    typed = short_text(detail.get("text", ""), MOST_TEXT, later("text to cut"))
+    name = short_text(detail.get("model", ""), MOST_NAME, later("name of a tokenizer")).strip()
     answer = _cut(model, typed or model.plain(view.moment), typed, name)
     if answer["lacking"]:
         raise InputError(answer["lacking"])
-    return answer, "The text is cut."
+    return answer, say("The text is cut.")
 
 
 def _answer_forms(model: "Model", view: View, detail: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    text = short_text(detail.get("text", ""), MOST_TEXT, "prompt")
-    return {"forms": forms_payload(model.forms(text))}, "This is how the prompt box would be sent."
+    text = short_text(detail.get("text", ""), MOST_TEXT, later("prompt"))
+    return {"forms": forms_payload(model.forms(text))}, say("This is how the prompt box would be sent.")
 
 
 def _answer_search(model: "Model", view: View, detail: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    kind = one_of(detail.get("kind", ""), ("", *KINDS), "kind of token")
+    kind = one_of(detail.get("kind", ""), ("", *KINDS), later("kind of token"))
     page = model.search(
-        short_text(detail.get("text", ""), MOST_SOUGHT, "text to search for"),
-        one_of(detail.get("match", MATCHES[0]), MATCHES, "way to search"),
+        short_text(detail.get("text", ""), MOST_SOUGHT, later("text to search for")),
+        one_of(detail.get("match", MATCHES[0]), MATCHES, later("way to search")),
         kind or None,
-        whole(detail.get("begin", 0), 0, model.card().vocabulary_size - 1, "token id"),
+        whole(detail.get("begin", 0), 0, model.card().vocabulary_size - 1, later("token id")),
         ROWS,
     )
-    return {"page": page_payload(page)}, f"{page.total:,} tokens are found."
+    return {"page": page_payload(page)}, say_many("{count} token is found.", "{count} tokens are found.", page.total)
 
 
 _ANSWERS: Final = {"cut": _answer_cut, "forms": _answer_forms, "search": _answer_search}
@@ -114,10 +115,13 @@ def _cut(model: "Model", text: str, typed: str, name: str) -> dict[str, Any]:
     name = name or _BUILTIN[model.card().name == _BUILTIN[0]]
     words, tokens, *rest = model.cut(text)
     count = len(words.text)
-    rows = [pieces_payload(words, count), pieces_payload(tokens, count, f"tokens of {model.card().name}")]
+    rows = [
+        pieces_payload(words, count),
+        pieces_payload(tokens, count, say("tokens of {model}", model=model.card().name)),
+    ]
     lacking = ""
     try:
-        rows.append(pieces_payload(_opened(name).pieces(text), count, f"tokens of {name}"))
+        rows.append(pieces_payload(_opened(name).pieces(text), count, say("tokens of {model}", model=name)))
     except ModelError as error:
         lacking = str(error)
     rows += [pieces_payload(pieces, count) for pieces in rest]

@@ -1,6 +1,7 @@
 """The transport: Back, Step, Play and Stop, decoding, branches, and the box that appends text."""
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -8,6 +9,7 @@ import gradio as gr
 from viz.components.regions import Branches, DecodingForm
 from viz.panels.actions import describe_decoding, write_decoding
 from viz.panels.scene import Scene
+from viz.sentences import say
 
 MOST_STEPS = 1000
 _PREVIEW = 60
@@ -25,14 +27,15 @@ class Transport:
 
 def build() -> Transport:
     """Lays the transport out."""
+    caption = escape(say("tokens"))
     with gr.Row(elem_classes="ts-transport"):
-        _button("◀ Back  ←", "back", "act('back')")
-        _button("Step  →", "step", "act('step')", primary=True)
-        _button("▶ Play  P", "play", "act('play')")
-        _button("■ Stop  P", "stop", "stop()")
+        _button(say("◀ Back  ←"), "back", "act('back')")
+        _button(say("Step  →"), "step", "act('step')", primary=True)
+        _button(say("▶ Play  P"), "play", "act('play')")
+        _button(say("■ Stop  P"), "stop", "stop()")
         steps = gr.Number(
             50,
-            label="up to this many tokens",
+            label=say("up to this many tokens"),
             show_label=False,
             precision=0,
             minimum=1,
@@ -42,13 +45,17 @@ def build() -> Transport:
             min_width=70,
             scale=0,
         )
-        gr.HTML('<label class="ts-caption">tokens</label>', elem_classes="ts-fit", apply_default_css=False)
+        gr.HTML(
+            f'<label class="ts-caption">{caption}</label>',
+            elem_classes="ts-fit",
+            apply_default_css=False,
+        )
         decoding = DecodingForm(elem_id="decoding", elem_classes="ts-fit")
         branches = Branches(elem_id="branches", elem_classes="ts-grow")
         append = gr.Textbox(
-            label="append text",
+            label=say("append text"),
             show_label=False,
-            placeholder="append text, then Enter",
+            placeholder=say("append text, then Enter"),
             elem_id="append",
             container=False,
             max_lines=1,
@@ -86,7 +93,7 @@ def draw_branches(scene: Scene) -> dict[str, Any]:
     count = len(scene.view.branches)
     preview = "".join(scene.labels)[-_PREVIEW:]
     return {
-        "names": ["main", *(str(index + 1) for index in range(1, count))],
+        "names": [say("main"), *(str(index + 1) for index in range(1, count))],
         "previews": [preview if index == scene.view.branch else "" for index in range(count)],
         "current": scene.view.branch,
     }

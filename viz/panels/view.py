@@ -16,6 +16,7 @@ from viz.panels.direction import Direction, read_direction
 from viz.panels.models import AUTO, PRECISIONS
 from viz.panels.pins import Pin, read_pins
 from viz.panels.playground import Playground, read_playground
+from viz.sentences import later, say
 from viz.token_strip import SHADES, Shade
 
 WINDOWS: Final = (32, 64, 128, 256, 512, 1024)
@@ -122,38 +123,40 @@ class View:
             InputError: It is no view.
         """
         if not isinstance(content, dict):
-            raise BadMoment("The page holds no text yet. Press Start, or reload the page.")
+            raise BadMoment(say("The page holds no text yet. Press Start, or reload the page."))
         branches = content.get("branches")
         if not isinstance(branches, list) or not all(isinstance(text, str) for text in branches):
-            raise BadMoment("The page's view holds no readable text. Reload the page to begin anew.")
+            raise BadMoment(say("The page's view holds no readable text. Reload the page to begin anew."))
         if not 1 <= len(branches) <= MOST_BRANCHES:
-            raise BadMoment(f"The page's view holds {len(branches)} branches; 1 to {MOST_BRANCHES} can be read.")
+            count, most = len(branches), MOST_BRANCHES
+            told = say("The page's view holds {count} branches; 1 to {most} can be read.", count=count, most=most)
+            raise BadMoment(told)
         return cls(
             branches=tuple(branches),
-            branch=whole(content.get("branch"), 0, len(branches) - 1, "branch"),
-            cursor=whole(content.get("cursor"), 0, 2**31 - 1, "cursor"),
-            layer=whole(content.get("layer"), 0, 2**15, "layer"),
-            head=whole(content.get("head"), 0, 2**15, "head"),
-            shade=one_of(content.get("shade"), SHADES, "shade"),
-            window=one_of(content.get("window"), WINDOWS, "window"),
-            tab=one_of(content.get("tab"), TABS, "tab"),
-            hide=one_of(content.get("hide", "none"), HIDES, "switch for the first token"),
+            branch=whole(content.get("branch"), 0, len(branches) - 1, later("branch")),
+            cursor=whole(content.get("cursor"), 0, 2**31 - 1, later("cursor")),
+            layer=whole(content.get("layer"), 0, 2**15, later("layer")),
+            head=whole(content.get("head"), 0, 2**15, later("head")),
+            shade=one_of(content.get("shade"), SHADES, later("shade")),
+            window=one_of(content.get("window"), WINDOWS, later("window")),
+            tab=one_of(content.get("tab"), TABS, later("tab")),
+            hide=one_of(content.get("hide", "none"), HIDES, later("switch for the first token")),
             keys=positions(content.get("keys", []), MOST_KEYS),
-            colour=one_of(content.get("colour", "linear"), TRANSFERS, "colour scale"),
-            words=one_of(content.get("words", False), (False, True), "choice of words"),
+            colour=one_of(content.get("colour", "linear"), TRANSFERS, later("colour scale")),
+            words=one_of(content.get("words", False), (False, True), later("choice of words")),
             pins=read_pins(content.get("pins", [])),
             target=_token(content.get("target")),
-            against=whole(content.get("against", AVERAGE), NOTHING, MOST_ID, "token to compare with"),
-            reading=whole(content.get("reading", 0), 0, 2**16, "row of the lens"),
-            lens_colour=one_of(content.get("lens_colour", "probability"), LENS_COLOURS, "colour of the lens"),
-            middle=one_of(content.get("middle", True), (False, True), "switch for midpoints"),
+            against=whole(content.get("against", AVERAGE), NOTHING, MOST_ID, later("token to compare with")),
+            reading=whole(content.get("reading", 0), 0, 2**16, later("row of the lens")),
+            lens_colour=one_of(content.get("lens_colour", "probability"), LENS_COLOURS, later("colour of the lens")),
+            middle=one_of(content.get("middle", True), (False, True), later("switch for midpoints")),
             follow=_followed(content.get("follow", [])),
-            changed=short_text(content.get("changed", ""), MOST_CHANGED, "changed prompt"),
+            changed=short_text(content.get("changed", ""), MOST_CHANGED, later("changed prompt")),
             direction=read_direction(content.get("direction", Direction().to_json())),
             parts=read_parts(content.get("parts", [])),
             playground=read_playground(content.get("playground", Playground().to_json())),
             entry=_token(content.get("entry")),
-            precision=one_of(content.get("precision", AUTO), tuple(PRECISIONS), "precision"),
+            precision=one_of(content.get("precision", AUTO), tuple(PRECISIONS), later("precision")),
         )
 
     def at(self, moment: Moment, cursor: int | None = None) -> "View":
@@ -179,7 +182,14 @@ def whole(value: object, low: int, high: int, name: str) -> int:
         OutOfRange: It is no whole number, or outside low to high.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise OutOfRange(f"The {name} is {shorten(repr(value), MOST_QUOTED)}; use a whole number from {low} to {high}.")
+        told = say(
+            "The {name} is {value}; use a whole number from {low} to {high}.",
+            name=say(name),
+            value=shorten(repr(value), MOST_QUOTED),
+            low=low,
+            high=high,
+        )
+        raise OutOfRange(told)
     return value
 
 
@@ -190,20 +200,21 @@ def positions(value: object, most: int) -> tuple[int, ...]:
         OutOfRange: They are no whole numbers from 0, or more than `most`.
     """
     if not isinstance(value, list) or len(value) > most:
-        raise OutOfRange(f"The chosen tokens are {str(value)[:60]}; choose up to {most}.")
-    return tuple(sorted({whole(one, 0, 2**31 - 1, "chosen token") for one in value}))
+        raise OutOfRange(say("The chosen tokens are {value}; choose up to {most}.", value=str(value)[:60], most=most))
+    return tuple(sorted({whole(one, 0, 2**31 - 1, later("chosen token")) for one in value}))
 
 
 def _token(value: object) -> int | None:
     """Checks a token id, None for none."""
-    return None if value is None else whole(value, 0, MOST_ID, "token to explain")
+    return None if value is None else whole(value, 0, MOST_ID, later("token to explain"))
 
 
 def _followed(value: object) -> tuple[int, ...]:
     """Checks the tokens that are followed; each once, in their order."""
     if not isinstance(value, list) or len(value) > MOST_FOLLOWED:
-        raise OutOfRange(f"The followed tokens are {str(value)[:60]}; choose up to {MOST_FOLLOWED}.")
-    return tuple(dict.fromkeys(whole(one, 0, MOST_ID, "followed token") for one in value))
+        most = MOST_FOLLOWED
+        raise OutOfRange(say("The followed tokens are {value}; choose up to {most}.", value=str(value)[:60], most=most))
+    return tuple(dict.fromkeys(whole(one, 0, MOST_ID, later("followed token")) for one in value))
 
 
 def short_text(value: object, most: int, name: str) -> str:
@@ -213,9 +224,12 @@ def short_text(value: object, most: int, name: str) -> str:
         InputError: It is no text, or longer than `most` characters.
     """
     if not isinstance(value, str):
-        raise InputError(f"The {name} is no text. Reload the page to begin anew.")
+        raise InputError(say("The {name} is no text. Reload the page to begin anew.", name=say(name)))
     if len(value) > most:
-        raise InputError(f"The {name} has {len(value)} characters; use at most {most}.")
+        told = say(
+            "The {name} has {count} characters; use at most {most}.", name=say(name), count=len(value), most=most
+        )
+        raise InputError(told)
     return value
 
 
@@ -226,7 +240,7 @@ def read_parts(value: object) -> tuple[str, ...]:
         InputError: They are no texts, of another number, or one is too long.
     """
     if not isinstance(value, list | tuple) or len(value) not in (0, len(PART_NAMES)):
-        raise InputError("The parts of the prompt cannot be read. Reload the page to begin anew.")
+        raise InputError(say("The parts of the prompt cannot be read. Reload the page to begin anew."))
     return tuple(short_text(text, MOST_PART, name) for name, text in zip(PART_NAMES, value, strict=False))
 
 
@@ -239,4 +253,10 @@ def one_of(value: object, choices: tuple[Choice, ...], name: str) -> Choice:
     for choice in choices:
         if value == choice:
             return choice
-    raise InputError(f"The {name} is {shorten(repr(value), MOST_QUOTED)}; use one of {', '.join(map(str, choices))}.")
+    told = say(
+        "The {name} is {value}; use one of {choices}.",
+        name=say(name),
+        value=shorten(repr(value), MOST_QUOTED),
+        choices=", ".join(map(str, choices)),
+    )
+    raise InputError(told)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from viz.panels.actions import Action, Outcome, Request
 from viz.panels.question import token_of
 from viz.panels.view import View, whole
+from viz.sentences import later
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -24,7 +25,7 @@ def entry(model: "Model", view: View, request: Request) -> Outcome:
         return Outcome(replace(view, entry=found), told)
     token = request.detail.get("token")
     if token is not None:
-        token = whole(token, 0, model.card().vocabulary_size - 1, "token id")
+        token = whole(token, 0, model.card().vocabulary_size - 1, later("token id"))
     return Outcome(replace(view, entry=token))
 
 

@@ -14,6 +14,7 @@ from viz.labels import quoted
 from viz.panels.prompt import Prompt
 from viz.panels.scene import Scene
 from viz.panels.transport import Transport
+from viz.sentences import say
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -53,11 +54,11 @@ def lacking_of(model: "Model", moment: Moment) -> set[Need]:
 
 def _stop(model: "Model", stop: Stop, lacking: set[Need]) -> dict[str, Any]:
     return {
-        "title": stop.title,
-        "figures": stop.figures,
-        "words": stop.words,
+        "title": say(stop.title),
+        "figures": say(stop.figures),
+        "words": say(stop.words),
         "tab": stop.tab,
-        "lacks": [LACKS[need] for need in stop.needs if need in lacking],
+        "lacks": [say(LACKS[need]) for need in stop.needs if need in lacking],
         "tries": [_try(model, one) for one in stop.tries],
     }
 
@@ -68,13 +69,13 @@ def _try(model: "Model", one: Try) -> dict[str, Any]:
     head = one.head and (min(one.head[0], card.layers - 1), min(one.head[1], card.heads - 1))
     cursor, *keys = _places(model, one)
     return {
-        "label": one.label.format(head=head_name(*head) if head else ""),
+        "label": say(one.label, head=head_name(*head) if head else ""),
         "tab": one.tab,
         "head": head,
         "begins": _begins(one),
         "cursor": cursor,
         "keys": [key for key in keys if key is not None],
-        "refused": LACKS["chat"] if one.chat and not card.chat else "",
+        "refused": say(LACKS["chat"]) if one.chat and not card.chat else "",
     }
 
 
@@ -82,7 +83,10 @@ def _begins(one: Try) -> str:
     """Says which text a try begins anew with, "" where it keeps the present one."""
     if not one.prompt:
         return ""
-    return f"begins anew with {quoted(one.prompt, _QUOTED)}{', as a chat message' if one.chat else ''}"
+    prompt = quoted(one.prompt, _QUOTED)
+    if one.chat:
+        return say("begins anew with {prompt}, as a chat message", prompt=prompt)
+    return say("begins anew with {prompt}", prompt=prompt)
 
 
 def _places(model: "Model", one: Try) -> list[int | None]:

@@ -47,28 +47,33 @@ def languages(folder: Path = HERE) -> list[str]:
     return [ENGLISH, *sorted(path.stem for path in folder.glob("*.json"))]
 
 
-def use(language: str, folder: Path = HERE) -> None:
+def use(name: str, folder: Path = HERE) -> None:
     """Chooses the language of this process, before the page is built.
 
     Args:
-        language: Its name, as BCP 47 writes it: en, de, pt-BR.
+        name: Its name, as BCP 47 writes it: en, de, pt-BR.
         folder: Where the translations lie.
 
     Raises:
         LanguageUnknown: There is no translation into it.
     """
     global _spoken
-    if language == ENGLISH:
+    if name == ENGLISH:
         _spoken = _Language()
         return
-    if not _NAME.fullmatch(language) or language not in languages(folder):
+    if not _NAME.fullmatch(name) or name not in languages(folder):
         raise LanguageUnknown(
-            f"There is no translation into {language!r}; use {' or '.join(languages(folder))},"
+            f"There is no translation into {name!r}; use {' or '.join(languages(folder))},"
             " or add one as docs/translating.md says."
         )
-    read = json.loads((folder / f"{language}.json").read_text(encoding="utf-8"))
+    read = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     c2py(read["plural"])  # refuses what is no such expression; the page's script computes with it too
-    _spoken = _Language(language, read["plural"], read["texts"])
+    _spoken = _Language(name, read["plural"], read["texts"])
+
+
+def language() -> str:
+    """Returns the name of the language of this process, as BCP 47 writes it."""
+    return _spoken.name
 
 
 def say(text: str, /, **values: object) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from viz.sentences import say
 
 _SENTENCE: Final = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
-_TAG: Final = re.compile(r"</?[a-z][^<>]*>")
+TAG: Final = re.compile(r"</?[a-z][^<>]*>")
 # Gradio reads a template as a JavaScript template literal and as Handlebars: what means something there is given as
 # a character reference.
 _SIGNS: Final = str.maketrans({sign: f"&#{ord(sign)};" for sign in "\\`${"})
@@ -22,8 +22,8 @@ def fill(template: str) -> str:
     """
 
     def said(found: re.Match[str]) -> str:
-        tags = set(_TAG.findall(found[1]))
-        pieces = re.split(f"({_TAG.pattern})", say(_text(found[1])))
+        tags = set(TAG.findall(found[1]))
+        pieces = re.split(f"({TAG.pattern})", say(_text(found[1])))
         return "".join(piece if piece in tags else _escaped(piece) for piece in pieces)
 
     return _SENTENCE.sub(said, template)
