@@ -34,6 +34,7 @@ _SHARED_SCRIPTS: Final = (
     "cumulative_curve.js",
     "beam_tree.js",
     "time_lines.js",
+    "axis_curve.js",
     "block_drawing.js",
     "figure.js",
     "figure_files.js",

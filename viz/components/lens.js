@@ -1,6 +1,6 @@
 // The logit lens: the grid of all rows and tokens, the selected cell in full, and tokens followed through the rows.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const choices = { colour: find('.ts-colour'), middle: find('.ts-midpoints'), window: find('.ts-window'), reading: find('.ts-reading') };
 const rows = find('.ts-lens-rows');
@@ -23,22 +23,25 @@ function scaleOf() {
   const nats = Math.log(payload.vocabulary);
   const number = (value) => String(Number(value.toFixed(2)));
   return {
-    probability: { values: arrays.probability, place: (share) => share, legend: ['probability 0', '0.5', '1'] },
+    probability: { values: arrays.probability, place: (share) => share, legend: [say('probability 0'), '0.5', '1'] },
     rank: {
       values: arrays.target_rank,
       place: (rank) => 1 - Math.log(rank + 1) / nats,
-      legend: [`rank ${tokenscope.whole(payload.vocabulary)}`, tokenscope.whole(Math.sqrt(payload.vocabulary)), '1'],
+      legend: [say('rank {rank}', { rank: tokenscope.whole(payload.vocabulary) }), tokenscope.whole(Math.sqrt(payload.vocabulary)), '1'],
     },
     entropy: {
       values: arrays.entropy,
       place: (value) => value / nats,
-      legend: ['0 nats', number(nats / 2), `${number(nats)} nats`],
+      legend: [say('{number} nats', { number: 0 }), number(nats / 2), say('{number} nats', { number: number(nats) })],
     },
     // The first rows are tens of nats away: a logarithm shows the small steps near the output as well.
     divergence: {
       values: arrays.divergence,
       place: (value) => Math.log1p(value) / Math.log1p(payload.most),
-      legend: ['0 nats, as the output', Math.expm1(Math.log1p(payload.most) / 2).toPrecision(2), `${number(payload.most)} nats`],
+      legend: [
+        say('0 nats, as the output'), Math.expm1(Math.log1p(payload.most) / 2).toPrecision(2),
+        say('{number} nats', { number: number(payload.most) }),
+      ],
     },
   }[payload.colour];
 }
@@ -77,9 +80,11 @@ function fill(row, label, shares) {
 function drawCell() {
   const { cell } = payload;
   const [probability, final, rank, finalRank] = ['probability', 'final', 'rank', 'final_rank'].map((name) => tokenscope.decode(cell[name]));
-  find('.ts-cell-title').textContent = `after “${cell.label}” (${cell.position})`;
-  find('.ts-lens-cell .ts-facts-line').textContent =
-    `entropy ${cell.entropy.toFixed(2)} nats, the output's ${cell.final_entropy.toFixed(2)} · divergence from the output ${cell.divergence.toFixed(2)} nats`;
+  find('.ts-cell-title').textContent = say('after “{token}” ({position})', { token: cell.label, position: cell.position });
+  find('.ts-lens-cell .ts-facts-line').textContent = say(
+    'entropy {entropy} nats, the output\'s {final} · divergence from the output {divergence} nats',
+    { entropy: cell.entropy.toFixed(2), final: cell.final_entropy.toFixed(2), divergence: cell.divergence.toFixed(2) },
+  );
   if (!rows.lastElementChild) rows.append(makeRow('div'));
   while (rows.children.length <= cell.ids.length) rows.lastElementChild.before(makeRow('button'));
   while (rows.children.length > cell.ids.length + 1) rows.firstElementChild.remove();
@@ -88,18 +93,21 @@ function drawCell() {
     const label = cell.labels[index];
     fill(row, label, [probability[index], final[index]]);
     const curve = payload.curves.ids.indexOf(id);
-    const ranks = `rank ${tokenscope.whole(rank[index] + 1)} here, ${tokenscope.whole(finalRank[index] + 1)} in the output`;
+    const ranks = say('rank {here} here, {final} in the output', {
+      here: tokenscope.whole(rank[index] + 1), final: tokenscope.whole(finalRank[index] + 1),
+    });
     row.dataset.tokenId = id;
     row.title = ranks;
     row.firstElementChild.replaceChildren(...(curve < 0 ? [] : [charts.rank.sample(curve)]));
     row.setAttribute('aria-pressed', String(payload.follow.includes(id)));
-    row.setAttribute('aria-label', `follow ${label}, ${tokenscope.percent(probability[index])} here, ` +
-      `${tokenscope.percent(final[index])} in the output, ${ranks}`);
+    row.setAttribute('aria-label', say('follow {token}, {here} here, {final} in the output, {ranks}', {
+      token: label, here: tokenscope.percent(probability[index]), final: tokenscope.percent(final[index]), ranks,
+    }));
   });
   const other = rows.lastElementChild;
   other.classList.add('ts-other');
   other.hidden = cell.other.count === 0;
-  fill(other, `${tokenscope.whole(cell.other.count)} others`, [cell.other.probability, cell.other.final]);
+  fill(other, sayMany('{count} other', '{count} others', cell.other.count), [cell.other.probability, cell.other.final]);
 }
 
 function drawReadings() {
@@ -114,24 +122,24 @@ function drawReadings() {
 // --- followed tokens ---------------------------------------------------------------------------------------------------
 function drawFollowed() {
   const { curves } = payload;
-  const position = `after “${payload.cell.label}” (${payload.cell.position})`;
-  find('.ts-follow-title').textContent = position;
+  const { label: token, position } = payload.cell;
+  find('.ts-follow-title').textContent = say('after “{token}” ({position})', { token, position });
   const label = curves.labels[curves.ids.indexOf(curves.final)];
   const [first, settled] = [curves.first_lead, curves.settled].map((reading) => `“${payload.rows[payload.readings.indexOf(reading)]}”`);
   find('.ts-lens-follow .ts-facts-line').textContent = first === settled
-    ? `The final choice “${label}” leads from ${settled} on.`
-    : `The final choice “${label}” first leads in ${first}, and stays first from ${settled} on.`;
+    ? say('The final choice “{token}” leads from {settled} on.', { token: label, settled })
+    : say('The final choice “{token}” first leads in {first}, and stays first from {settled} on.', { token: label, first, settled });
   list.replaceChildren(...curves.ids.map((id, index) => {
     const chosen = payload.follow.includes(id);
     const chip = document.createElement(chosen ? 'button' : 'span');
     chip.className = chosen ? 'ts-chip ts-followed' : 'ts-followed';
     chip.append(charts.rank.sample(index));
     make('code', '', chip).textContent = curves.labels[index];
-    if (id === curves.final) make('span', 'ts-note', chip).textContent = 'final choice';
+    if (id === curves.final) make('span', 'ts-note', chip).textContent = say('final choice');
     if (!chosen) return chip;
-    Object.assign(chip, { type: 'button', title: 'follow it no more' });
+    Object.assign(chip, { type: 'button', title: say('follow it no more') });
     chip.dataset.tokenId = id;
-    chip.setAttribute('aria-label', `follow ${curves.labels[index]} no more`);
+    chip.setAttribute('aria-label', say('follow {token} no more', { token: curves.labels[index] }));
     make('span', 'ts-remove', chip).textContent = '×';
     return chip;
   }));
@@ -163,7 +171,7 @@ function draw() {
   if (payload.unavailable) return;
   choices.middle.checked = payload.middle && payload.has_middle;
   choices.middle.disabled = !payload.has_middle;
-  choices.middle.parentElement.title = payload.has_middle ? '' : 'this model has no point between attention and MLP that could be read';
+  choices.middle.parentElement.title = payload.has_middle ? '' : say('this model has no point between attention and MLP that could be read');
   arrays = Object.fromEntries(ARRAYS.map((name) => [name, tokenscope.decode(payload[name])]));
   drawLegend();
   drawReadings();

@@ -1,6 +1,7 @@
 // Tokens followed through the rows of the lens: two charts of lines, their probability and their rank.
 window.tokenscope.lensCurves = (() => {
   const { tokenscope } = window;
+  const { say, later } = tokenscope;
   const BOX = { height: 168, left: 46, right: 12, top: 10, bottom: 24 };
   // A line has a colour, a dash and a mark of its own: none of them has to be told apart by colour alone.
   const DASHES = ['', '7 3', '2 3', '9 3 2 3', '4 4', '1 2', '12 4'];
@@ -19,14 +20,20 @@ window.tokenscope.lensCurves = (() => {
   }
 
   const AXES = {
-    probability: { place: (value) => value, ticks: () => [[0, '0'], [0.5, '0.5'], [1, '1']], tell: tokenscope.percent },
+    probability: {
+      about: later('probability from the embedding to the output. {curves}'),
+      place: (value) => value,
+      ticks: () => [[0, '0'], [0.5, '0.5'], [1, '1']],
+      tell: tokenscope.percent,
+    },
     rank: {
+      about: later('rank from the embedding to the output. {curves}'),
       place: (rank, most) => 1 - Math.log(rank + 1) / Math.log(most),
       ticks(most) {
         const powers = Array.from({ length: Math.ceil(Math.log10(most)) }, (_, power) => 10 ** power);
         return powers.map((rank) => [rank - 1, tokenscope.whole(rank)]);
       },
-      tell: (rank) => `rank ${tokenscope.whole(rank + 1)}`,
+      tell: (rank) => say('rank {rank}', { rank: tokenscope.whole(rank + 1) }),
     },
   };
 
@@ -112,7 +119,7 @@ window.tokenscope.lensCurves = (() => {
       draw(curves) {
         shown = curves;
         const told = curves.labels.map((label, curve) => `${label}: ${Array.from(curves.lines[curve], axis.tell).join(', ')}`);
-        host.setAttribute('aria-label', `${name} from the embedding to the output. ${told.join('. ')}`);
+        host.setAttribute('aria-label', say(axis.about, { curves: told.join('. ') }));
         schedule();
       },
       sample,

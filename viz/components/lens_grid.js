@@ -2,6 +2,7 @@
 // thousand tokens costs no more than a short one. A click or the arrow keys select a cell; the page's cursor goes along.
 window.tokenscope.lensGrid = (() => {
   const { tokenscope } = window;
+  const { say } = tokenscope;
   const WIDTHS = { narrow: 68, wide: 84, from: 600 }; // of a column, by the room there is
   const FOOT = tokenscope.lensFoot;
 
@@ -64,9 +65,9 @@ window.tokenscope.lensGrid = (() => {
       ));
       names.replaceChildren(
         ...rows.reverse(),
-        line('after', FOOT.label, ''),
-        line('first leads in', FOOT.lead, 'ts-between'),
-        line('stays first from', FOOT.lead, 'ts-between'),
+        line(say('after'), FOOT.label, ''),
+        line(say('first leads in'), FOOT.lead, 'ts-between'),
+        line(say('stays first from'), FOOT.lead, 'ts-between'),
       );
     }
 
@@ -111,14 +112,18 @@ window.tokenscope.lensGrid = (() => {
       const at = row * columns() + column;
       const final = grid.words[arrays.target_ids[column]];
       return [
-        `${grid.rows[row]}, after “${grid.labels[column]}” (${grid.start + column})`,
-        `predicts “${grid.words[arrays.ids[at]]}” with ${tokenscope.percent(arrays.probability[at])}`,
-        `final choice “${final}”: rank ${tokenscope.whole(arrays.target_rank[at] + 1)}, ${tokenscope.percent(arrays.target_probability[at])}`,
-        `entropy ${arrays.entropy[at].toFixed(2)} nats, divergence from the output ${arrays.divergence[at].toFixed(2)} nats`,
+        say('{row}, after “{token}” ({position})', { row: grid.rows[row], token: grid.labels[column], position: grid.start + column }),
+        say('predicts “{token}” with {share}', { token: grid.words[arrays.ids[at]], share: tokenscope.percent(arrays.probability[at]) }),
+        say('final choice “{token}”: rank {rank}, {share}', {
+          token: final, rank: tokenscope.whole(arrays.target_rank[at] + 1), share: tokenscope.percent(arrays.target_probability[at]),
+        }),
+        say('entropy {entropy} nats, divergence from the output {divergence} nats', {
+          entropy: arrays.entropy[at].toFixed(2), divergence: arrays.divergence[at].toFixed(2),
+        }),
       ];
     }
 
-    function say() {
+    function tell() {
       const [row, column] = [rowOf(grid.reading), grid.cursor - grid.start];
       host.setAttribute('aria-valuemin', 0);
       host.setAttribute('aria-valuemax', grid.rows.length * grid.total - 1);
@@ -140,7 +145,7 @@ window.tokenscope.lensGrid = (() => {
     function select(reading, position) {
       grid = { ...grid, reading, cursor: position }; // shown at once; the answer confirms it
       drawNames();
-      say();
+      tell();
       schedule();
       onPick(reading, position);
     }
@@ -176,7 +181,7 @@ window.tokenscope.lensGrid = (() => {
         scale = newScale;
         measure();
         drawNames();
-        say();
+        tell();
         keepInSight();
         schedule();
       },

@@ -1,6 +1,7 @@
 // A load of a model: how far it is, the button that stops it, and why it failed. It passes beside the queue of actions, so the page can
 // be used meanwhile; when the model is ready, showing it is an action that waits its turn.
 const { tokenscope } = window;
+const { say } = tokenscope;
 const block = element.querySelector('.ts-loading');
 const words = element.querySelector('.ts-loading-words');
 const bar = element.querySelector('.ts-loading-bar');
@@ -19,14 +20,14 @@ tokenscope.loadModel = ({ name, precision, then = null }) => {
   ticket = last;
   tried = name;
   wrong.hidden = true;
-  show(`Loading ${name}`, null);
+  show(say('Loading {name}', { name }), null);
   trigger('begin', { ticket, name, precision });
 };
 
 tokenscope.loadFailed = () => {
   if (ticket === null) return;
   hide();
-  for (const listener of tokenscope.failures) listener('The server stopped answering while it loaded. Try again.');
+  for (const listener of tokenscope.failures) listener(say('The server stopped answering while it loaded. Try again.'));
 };
 
 function show(text, fraction) {
@@ -48,7 +49,7 @@ function hide() {
 
 function stop() {
   cancel.disabled = true;
-  words.textContent = 'Stopping';
+  words.textContent = say('Stopping');
   trigger('leave', {});
 }
 

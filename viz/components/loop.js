@@ -1,6 +1,6 @@
 // The loop of writing: the step at the cursor as a picture, and every step as a row with its growing input.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany } = tokenscope;
 const at = (selector) => element.querySelector(selector);
 const rows = at('.ts-loop-rows');
 const select = at('.ts-window');
@@ -9,17 +9,17 @@ let payload = null;
 let arrays = null;
 
 const kind = (position) => (position < payload.prompt_length ? 'ts-prompt' : 'ts-written');
-const counted = (number, one) => `${tokenscope.whole(number)} ${one}${number === 1 ? '' : 's'}`;
+const tokens = (count) => sayMany('{count} token', '{count} tokens', count);
 
 function choice(rank) {
-  return rank === 0 ? 'first choice' : `choice ${tokenscope.whole(rank + 1)}`;
+  return rank === 0 ? say('first choice') : say('choice {rank}', { rank: tokenscope.whole(rank + 1) });
 }
 
 // The last tokens of an input that ends before the position `end`; what was left out is counted.
 function drawTail(host, labels, end) {
   const left = end - labels.length;
   host.replaceChildren();
-  if (left > 0) make('span', 'ts-loop-left', host, `… ${tokenscope.whole(left)} more`);
+  if (left > 0) make('span', 'ts-loop-left', host, sayMany('… {count} more', '… {count} more', left));
   labels.forEach((label, index) => make('span', `ts-token ${kind(left + index)}`, host, label));
 }
 
@@ -27,21 +27,23 @@ function drawTail(host, labels, end) {
 function drawFigure() {
   const after = payload.cursor + 1;
   const given = after < payload.prompt_length;
-  at('.ts-loop-in h4').textContent = `Text in: ${counted(after, 'token')}`;
+  at('.ts-loop-in h4').textContent = say('Text in: {tokens}', { tokens: tokens(after) });
   drawTail(at('.ts-loop-in .ts-loop-chips'), payload.read, after);
-  at('.ts-loop-model p').textContent = `${counted(payload.layers, 'block')}, run once`;
+  at('.ts-loop-model p').textContent = sayMany('{count} block, run once', '{count} blocks, run once', payload.layers);
   const chips = at('.ts-loop-out .ts-loop-chips');
   chips.replaceChildren();
   const open = !payload.output;
   const [label, probability, rank] = payload.output || [...payload.next, 0];
-  at('.ts-loop-out h4').textContent = open ? `One token out: not taken${payload.ended ? '' : ' yet'}` : 'One token out';
+  const notTaken = payload.ended ? say('One token out: not taken') : say('One token out: not taken yet');
+  at('.ts-loop-out h4').textContent = open ? notTaken : say('One token out');
   make('span', `ts-token ${open ? 'ts-loop-open' : kind(after)}`, chips, label);
-  at('.ts-loop-out .ts-facts-line').textContent = `${tokenscope.percent(probability)}, ${open ? 'the most probable' : choice(rank)}`;
+  const place = open ? say('the most probable') : choice(rank);
+  at('.ts-loop-out .ts-facts-line').textContent = `${tokenscope.percent(probability)}, ${place}`;
   at('.ts-loop-back span').textContent = given
-    ? 'inside the prompt nothing is appended: your own token follows'
+    ? say('inside the prompt nothing is appended: your own token follows')
     : open && payload.ended
-      ? `nothing more is appended: ${payload.ended}`
-      : `appended: the next input has ${counted(after + 1, 'token')}`;
+      ? say('nothing more is appended: {reason}', { reason: payload.ended })
+      : say('appended: the next input has {tokens}', { tokens: tokens(after + 1) });
 }
 
 // --- every step ---------------------------------------------------------------------------------------------------------
@@ -68,7 +70,8 @@ function fillRow(row, position, [label, probability, rank]) {
   token.replaceChildren();
   make('span', `ts-token ${open ? 'ts-loop-open' : 'ts-written'}`, token, label);
   bar.firstChild.style.width = `${(100 * probability).toFixed(1)}%`;
-  bar.lastChild.textContent = `${tokenscope.percent(probability)} · ${open ? 'not taken yet' : choice(rank)}`;
+  const place = open ? say('not taken yet') : choice(rank);
+  bar.lastChild.textContent = `${tokenscope.percent(probability)} · ${place}`;
   row.classList.toggle('ts-here', position === payload.cursor + 1);
   if (position === payload.cursor + 1) row.setAttribute('aria-current', 'step');
   else row.removeAttribute('aria-current');
@@ -85,9 +88,12 @@ function drawRows() {
 
 function told() {
   const written = payload.total - payload.prompt_length;
-  const prompt = `The prompt gave ${counted(payload.prompt_length, 'token')} at once; `;
-  if (payload.ended) return `${prompt}${counted(written, 'step')} wrote the rest, and there is no further one: ${payload.ended}.`;
-  return `${prompt}${written ? `${counted(written, 'step')} wrote the rest. ` : 'nothing is written yet. '}Press → to take a step.`;
+  const values = {
+    tokens: tokens(payload.prompt_length), steps: sayMany('{count} step', '{count} steps', written), reason: payload.ended,
+  };
+  if (payload.ended) return say('The prompt gave {tokens} at once; {steps} wrote the rest, and there is no further one: {reason}.', values);
+  return written ? say('The prompt gave {tokens} at once; {steps} wrote the rest. Press → to take a step.', values)
+    : say('The prompt gave {tokens} at once; nothing is written yet. Press → to take a step.', values);
 }
 
 function draw() {

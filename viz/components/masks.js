@@ -1,10 +1,11 @@
 // Cheaper attention: masks on the present text, drawings of shared heads, kernels timed.
 const { tokenscope } = window;
+const { say, later } = tokenscope;
 const at = (name) => element.querySelector(name);
 const wrong = at('.ts-masks-wrong');
 const reach = at('.ts-mask-reach');
 const [FAR, NEAR] = [0.34, 0.72]; // places on the scale
-const TITLES = { full: 'Full', sliding: 'Sliding window', strided: 'Strided' };
+const TITLES = { full: later('Full'), sliding: later('Sliding window'), strided: later('Strided') };
 const pictures = []; // the masks' boxes, each with its grid
 let payload = null;
 let result = null;
@@ -28,12 +29,12 @@ function listed() {
   const own = payload.own.map((mask) => ({ ...mask, starts: tokenscope.decode(mask.starts) }));
   const masks = chosen.map((one) => ({
     ...one,
-    title: TITLES[one.name],
+    title: say(TITLES[one.name]),
     layers: one.name === 'full' ? own.filter((mask) => mask.full).map((mask) => mask.layers).join(', ') : '',
     sees: (query, key) => SEES[one.name](query - key, size),
   }));
   const others = own.filter((mask) => !mask.full).map((mask) => ({
-    ...mask, title: 'The model’s own', sees: (query, key) => (key >= mask.starts[query - payload.start] ? NEAR : NaN),
+    ...mask, title: say('The model’s own'), sees: (query, key) => (key >= mask.starts[query - payload.start] ? NEAR : NaN),
   }));
   return [...masks, ...others];
 }
@@ -51,8 +52,9 @@ function makePicture() {
     onPick: (row) => tokenscope.act('cursor', { position: payload.start + row }),
     describe(row, column) {
       const [query, key] = [payload.start + row, payload.start + column];
-      const state = key > query ? 'later: hidden from every mask' : Number.isNaN(picture.mask.sees(query, key)) ? 'not computed' : 'computed';
-      return [`${named(query)} looks at ${named(key)}`, state];
+      const computed = Number.isNaN(picture.mask.sees(query, key)) ? say('not computed') : say('computed');
+      const state = key > query ? say('later: hidden from every mask') : computed;
+      return [say('{query} looks at {key}', { query: named(query), key: named(key) }), state];
     },
   });
   return picture;
@@ -66,10 +68,10 @@ function drawMask(picture, mask) {
     for (let column = 0; column <= row; column += 1) values[row * count + column] = mask.sees(start + row, start + column);
   }
   Object.assign(picture, { mask });
-  picture.title.replaceChildren(cell('b', mask.title), mask.layers ? cell('span', `this model: ${mask.layers}`, 'ts-mask-own') : '');
-  picture.host.setAttribute('aria-label', `${mask.title}: tokens that look, and what they may look at; arrow keys choose`);
+  picture.title.replaceChildren(cell('b', mask.title), mask.layers ? cell('span', say('this model: {layers}', { layers: mask.layers }), 'ts-mask-own') : '');
+  picture.host.setAttribute('aria-label', say('{mask}: tokens that look, and what they may look at; arrow keys choose', { mask: mask.title }));
   picture.host.dataset.cells = values.reduce((sum, value) => sum + !Number.isNaN(value), 0);
-  picture.count.textContent = `${tokenscope.whole(mask.scores)} scores, ${tokenscope.percent(mask.share)}`;
+  picture.count.textContent = say('{scores} scores, {share}', { scores: tokenscope.whole(mask.scores), share: tokenscope.percent(mask.share) });
   picture.grid.draw({
     values, rows: count, columns: count, scale: 'sequential', place: (value) => value, rowNames: labels, columnNames: labels, upwards: false,
     selected: { row: cursor - start, column: -1 },
@@ -84,9 +86,9 @@ function drawMasks() {
   while (pictures.length > masks.length) pictures.pop().box.remove();
   while (pictures.length < masks.length) pictures.push(makePicture());
   masks.forEach((mask, index) => drawMask(pictures[index], mask));
-  at('.ts-shown').textContent = `drawn: ${payload.shown}; counted: all ${tokenscope.whole(payload.tokens)}`;
-  const unknown = payload.reason ? `The model’s own masks are not known. ${payload.reason}` : '';
-  at('.ts-mask-without').textContent = payload.own.length || unknown ? `${unknown} ${payload.without}`.trim() : 'No layer of this model has attention.';
+  at('.ts-shown').textContent = say('drawn: {shown}; counted: all {tokens}', { shown: payload.shown, tokens: tokenscope.whole(payload.tokens) });
+  const unknown = payload.reason ? say('The model’s own masks are not known. {reason}', { reason: payload.reason }) : '';
+  at('.ts-mask-without').textContent = payload.own.length || unknown ? `${unknown} ${payload.without}`.trim() : say('No layer of this model has attention.');
 }
 
 // --- shared heads ------------------------------------------------------------------------------------------------------------
@@ -95,7 +97,7 @@ function drawHeads(way) {
   const step = Math.max(7, Math.min(34, Math.floor(300 / heads)));
   const size = Math.min(22, step - 2);
   const [width, height] = [heads * step + 4, 104];
-  const about = `${heads} query heads on ${way.shared} key/value heads`;
+  const about = say('{heads} query heads on {shared} key/value heads', { heads, shared: way.shared });
   const svg = tokenscope.svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': about });
   const share = heads / way.shared;
   const x = (head) => 2 + (head + 0.5) * step;
@@ -114,21 +116,30 @@ function drawHeads(way) {
   return svg;
 }
 
+function told(way) {
+  const { heads } = payload;
+  const shares = way.shared === 1 ? say('all share one') : say('{heads} query heads share one', { heads: heads / way.shared });
+  const values = {
+    heads, shared: way.shared, shares: way.name === 'MHA' ? say('every query head its own') : shares, bytes: way.per_token,
+  };
+  if (way.name === 'GQA' && !way.own) {
+    return say('For example {heads} query heads, {shared} key/value: {shares}. {bytes} a token in all layers.', values);
+  }
+  return say('{heads} query heads, {shared} key/value: {shares}. {bytes} a token in all layers.', values);
+}
+
 function drawSharing() {
   at('.ts-stepper output').textContent = payload.layer;
   at('.ts-stepper [data-by="-1"]').disabled = payload.layer === 0;
   at('.ts-stepper [data-by="1"]').disabled = payload.layer === payload.layers - 1;
   at('.ts-unavailable').hidden = Boolean(payload.heads);
-  at('.ts-unavailable').textContent = `Layer ${payload.layer} keeps no keys and values.`;
+  at('.ts-unavailable').textContent = say('Layer {layer} keeps no keys and values.', { layer: payload.layer });
   at('.ts-sharing-pictures').replaceChildren(...(payload.heads ? payload.sharing : []).map((way) => {
     const box = cell('div', '', way.own ? 'ts-sharing-picture ts-own' : 'ts-sharing-picture');
     const title = cell('p', '');
-    title.append(cell('b', way.name), way.own ? cell('em', 'this model') : '');
-    const share = payload.heads / way.shared;
-    const says = way.name === 'MHA' ? 'every query head its own' : way.shared === 1 ? 'all share one' : `${share} query heads share one`;
-    const example = way.name === 'GQA' && !way.own ? 'For example ' : '';
-    const size = cell('p', `${example}${payload.heads} query heads, ${way.shared} key/value: ${says}. ${way.per_token} a token in all layers.`, 'ts-sharing-says');
-    size.title = `${tokenscope.whole(way.bytes)} bytes a token in all layers`;
+    title.append(cell('b', way.name), way.own ? cell('em', say('this model')) : '');
+    const size = cell('p', told(way), 'ts-sharing-says');
+    size.title = say('{bytes} bytes a token in all layers', { bytes: tokenscope.whole(way.bytes) });
     box.append(title, drawHeads(way), size);
     return box;
   }));
@@ -141,7 +152,7 @@ function kernelRow(kernel) {
   head.scope = 'row';
   row.append(head);
   if (kernel.reason) {
-    const why = cell('td', `not here: ${kernel.reason}`, 'ts-kernel-not');
+    const why = cell('td', say('not here: {reason}', { reason: kernel.reason }), 'ts-kernel-not');
     why.colSpan = 4;
     row.append(why);
     return row;
@@ -158,22 +169,24 @@ function kernelRow(kernel) {
 
 function drawKernels() {
   at('.ts-kernels').hidden = !result;
-  at('.ts-done').textContent = result ? `${result.done} of ${result.total}` : '';
+  at('.ts-done').textContent = result ? say('{done} of {total}', { done: result.done, total: result.total }) : '';
   if (!result) {
-    at('.ts-told').textContent = `Nothing is timed yet. It is layer ${payload?.layer ?? 0} that will be: press time them. It can be cancelled.`;
+    at('.ts-told').textContent = say('Nothing is timed yet. It is layer {layer} that will be: press time them. It can be cancelled.', { layer: payload?.layer ?? 0 });
     return;
   }
   const old = payload && (payload.moment !== result.moment || payload.layer !== result.layer);
-  at('.ts-told').textContent = `${result.of}.${old ? ' This is about an earlier text or another layer: time them again.' : ''}`;
+  at('.ts-told').textContent = old
+    ? say('{facts}. This is about an earlier text or another layer: time them again.', { facts: result.of }) : `${result.of}.`;
   at('.ts-kernels').classList.toggle('ts-stale', Boolean(old));
   at('.ts-meter').value = result.done / result.total;
-  at('.ts-kernel-memory').textContent = result.measured ? 'most memory, measured' : 'score matrix held';
+  at('.ts-kernel-memory').textContent = result.measured ? say('most memory, measured') : say('score matrix held');
   at('.ts-kernels tbody').replaceChildren(...result.kernels.map(kernelRow));
   const memory = result.measured
-    ? 'Memory is the most that was held at once beyond the inputs, as CUDA counted it.'
-    : 'On a CPU memory is not measured: it is the score matrix by arithmetic, heads × tokens × tokens × bytes, where a kernel makes it.';
-  const error = result.exact ? '' : ' In 16 bit the kernels round differently.';
-  at('.ts-kernels-note').textContent = `${memory} The difference is the largest, as a share of the output’s largest value, from the first kernel.${error}`;
+    ? say('Memory is the most that was held at once beyond the inputs, as CUDA counted it.')
+    : say('On a CPU memory is not measured: it is the score matrix by arithmetic, heads × tokens × tokens × bytes, where a kernel makes it.');
+  const error = say('The difference is the largest, as a share of the output’s largest value, from the first kernel.');
+  const rounding = result.exact ? [] : [say('In 16 bit the kernels round differently.')];
+  at('.ts-kernels-note').textContent = [memory, error, ...rounding].join(' ');
 }
 
 function draw() {
@@ -189,6 +202,8 @@ function draw() {
   drawKernels();
 }
 
+const rounds = at('.ts-mask-rounds');
+tokenscope.weave(rounds.parentElement, say('each {rounds} times'), { rounds });
 reach.addEventListener('change', drawMasks);
 element.addEventListener('click', (event) => {
   const by = event.target.closest('[data-by]')?.dataset.by;
@@ -200,7 +215,7 @@ element.addEventListener('click', (event) => {
 const run = tokenscope.longRun(element, {
   start: at('.ts-start'),
   wrong,
-  ask: () => tokenscope.act('scan', { what: 'masks', rounds: Number(at('.ts-mask-rounds').value) }),
+  ask: () => tokenscope.act('scan', { what: 'masks', rounds: Number(rounds.value) }),
 });
 watch('value', draw);
 draw();

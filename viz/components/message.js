@@ -1,5 +1,6 @@
 // The message line: notices, progress and errors as plain text, a mark at the control that an error is about, and sometimes
 // a button for what may be done about it.
+const { say, sayMany } = window.tokenscope;
 const line = element.querySelector('.ts-message');
 const text = element.querySelector('.ts-message-text');
 const bar = element.querySelector('.ts-meter');
@@ -53,7 +54,7 @@ setInterval(() => {
   const slow = waited > 1000 && performance.now() - drawn > 1000;
   if (!slow) before = null;
   else window.dispatchEvent(new CustomEvent('tokenscope-slow'));
-  const told = before === null ? `Working, ${Math.floor(waited / 1000)} s` : inWords(before);
+  const told = before === null ? say('Working, {seconds} s', { seconds: Math.floor(waited / 1000) }) : inWords(before);
   if (slow && (before !== null || props.value?.kind !== 'progress')) {
     working = true;
     show({ kind: 'progress', text: told, at: '', fraction: null });
@@ -61,14 +62,14 @@ setInterval(() => {
 }, 250);
 
 function inWords(visitors) {
-  if (!visitors) return 'Waiting for the model: you are next';
-  return `Waiting for the model: ${visitors} visitor${visitors === 1 ? '' : 's'} before you`;
+  if (!visitors) return say('Waiting for the model: you are next');
+  return sayMany('Waiting for the model: {count} visitor before you', 'Waiting for the model: {count} visitors before you', visitors);
 }
 
 window.addEventListener('tokenscope-place', ({ detail }) => { before = detail.before; });
 
 window.tokenscope.failures.push((words) => show({ kind: 'error', text: words, at: '', fraction: null }));
 window.addEventListener('tokenscope-tell', ({ detail }) => show({ at: '', fraction: null, ...detail }));
-window.addEventListener('tokenscope-stopped', () => show({ kind: 'notice', text: 'Stopped.', at: '', fraction: null }));
+window.addEventListener('tokenscope-stopped', () => show({ kind: 'notice', text: say('Stopped.'), at: '', fraction: null }));
 watch('value', draw);
 draw();

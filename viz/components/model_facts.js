@@ -1,4 +1,5 @@
 // The facts of the loaded model, in one line.
+const { say } = window.tokenscope;
 const facts = element.querySelector('.ts-facts');
 const proofs = element.querySelector('.ts-proofs');
 
@@ -11,7 +12,7 @@ function draw() {
   const chat = document.querySelector('#mode input[value="chat"]');
   if (!chat) return;
   chat.disabled = !props.value.chat;
-  chat.closest('label').title = props.value.chat ? '' : 'this model has no chat template';
+  chat.closest('label').title = props.value.chat ? '' : say('this model has no chat template');
   chat.closest('label').classList.toggle('ts-disabled', chat.disabled);
 }
 

@@ -1,12 +1,14 @@
 // The map of the model: the way through its parts with the shapes of the prompt, the module tree, the parameters.
 const { tokenscope } = window;
+const { say, later } = tokenscope;
 const at = (name) => element.querySelector(name);
 const flow = at('.ts-flow');
 const tree = at('.ts-tree');
 const HEIGHT = 320; // of the treemap
 const MOST_BLOCKS = 48; // buttons; the stepper of the block's tab reaches the others
 const TAB_NAMES = {
-  tokenizer: 'Tokenizer', embeddings: 'Embeddings', positions: 'Positions', block: 'Block', attention: 'Attention', neurons: 'Neurons', contributions: 'Who wrote this?',
+  tokenizer: later('Tokenizer'), embeddings: later('Embeddings'), positions: later('Positions'), block: later('Block'),
+  attention: later('Attention'), neurons: later('Neurons'), contributions: later('Who wrote this?'),
 };
 // Where each kind's colour is among the categories.
 const KINDS = { embedding: 0, attention: 4, MLP: 3, norm: 5, head: 1, positions: 7, blocks: 2, block: 2, tokenizer: 6, other: 8 };
@@ -25,7 +27,8 @@ function opener(tab, text, layer) {
   button.type = 'button';
   button.dataset.tab = tab;
   if (layer !== undefined) button.dataset.layer = layer;
-  button.title = `open ${TAB_NAMES[tab]}${layer === undefined ? '' : `, block ${layer}`}`;
+  const view = say(TAB_NAMES[tab]);
+  button.title = layer === undefined ? say('open {view}', { view }) : say('open {view}, block {layer}', { view, layer });
   return button;
 }
 
@@ -42,12 +45,12 @@ function shape(once, then) {
   const arrow = made('span', 'ts-arrow', '');
   arrow.setAttribute('aria-hidden', 'true');
   item.append(made('code', '', once), arrow, made('code', 'ts-then', then));
-  if (then) item.lastChild.title = 'each further token alone';
+  if (then) item.lastChild.title = say('each further token alone');
   return item;
 }
 
 function tokenBox() {
-  const item = box('tokenizer', 'Tokenizer', 'tokenizer', ['text → token ids']);
+  const item = box('tokenizer', say('Tokenizer'), 'tokenizer', [say('text → token ids')]);
   const list = made('span', 'ts-box-tokens');
   list.append(...payload.tokens.map(([id, label]) => {
     const token = made('span', '', label);
@@ -55,15 +58,16 @@ function tokenBox() {
     return token;
   }));
   item.append(list);
-  if (payload.prompt > payload.tokens.length) item.append(made('span', 'ts-box-line', `${payload.prompt} tokens in all`));
+  if (payload.prompt > payload.tokens.length) item.append(made('span', 'ts-box-line', say('{count} tokens in all', { count: payload.prompt })));
   return item;
 }
 
 function stageBox(stage) {
-  const parameters = stage.tied ? 'the embeddings’ matrix again' : stage.parameters ? `${counted(stage.parameters)} parameters` : 'no parameters';
+  const own = stage.parameters ? say('{count} parameters', { count: counted(stage.parameters) }) : say('no parameters');
+  const parameters = stage.tied ? say('the embeddings’ matrix again') : own;
   if (stage.kind !== 'blocks') {
-    const used = stage.kind !== 'positions' ? '' : stage.beside ? `${stage.returned}, used in every block` : 'added to the embeddings';
-    return box(stage.kind, stage.title, stage.opens, [stage.module, parameters, used]);
+    const used = stage.beside ? say('{shape}, used in every block', { shape: stage.returned }) : say('added to the embeddings');
+    return box(stage.kind, stage.title, stage.opens, [stage.module, parameters, stage.kind === 'positions' && used]);
   }
   const item = box('blocks', stage.title, 'block', [stage.module, parameters]);
   const row = made('span', 'ts-box-blocks');
@@ -93,7 +97,7 @@ function drawFlow() {
     if (stage.kind !== 'positions') items.push(shape(stage.returned, stage.step));
     return undefined;
   });
-  const end = box('tokenizer', 'Next token', null, [`first choice of ${tokenscope.whole(payload.vocabulary)}`]);
+  const end = box('tokenizer', say('Next token'), null, [say('first choice of {size}', { size: tokenscope.whole(payload.vocabulary) })]);
   const chosen = made('span', 'ts-box-first', label);
   chosen.append(made('small', '', `${id} · ${tokenscope.percent(share)}`));
   end.append(chosen);
@@ -109,9 +113,9 @@ function line([, text, path, kind, shapes, parameters]) {
   if (path) {
     row.dataset.path = path;
     row.append(made('span', 'ts-tree-shapes', shapes), made('span', 'ts-tree-count', parameters ? counted(parameters) : ''));
-    if (parameters) row.lastChild.title = `${tokenscope.whole(parameters)} parameters`;
+    if (parameters) row.lastChild.title = say('{count} parameters', { count: tokenscope.whole(parameters) });
     const tab = payload.opens[kind];
-    if (tab) row.append(opener(tab, TAB_NAMES[tab]));
+    if (tab) row.append(opener(tab, say(TAB_NAMES[tab])));
   }
   return row;
 }
@@ -157,8 +161,12 @@ const treemap = tokenscope.figure(at('.ts-treemap .ts-figure'), {
   onHover(point, event) {
     const index = payload.treemap.ids.indexOf(point.id);
     const { ids, labels, parents, values } = payload.treemap;
-    const name = parents[index].startsWith('block ') ? `${parents[index]}: ${labels[index]}` : labels[index];
-    tokenscope.showTip(event.clientX, event.clientY, [name, `${tokenscope.whole(values[index])} parameters`, `${tokenscope.percent(values[index] / values[ids.indexOf('model')])} of the model`]);
+    const parent = labels[ids.indexOf(parents[index])];
+    tokenscope.showTip(event.clientX, event.clientY, [
+      parents[index].startsWith('block ') ? say('{block}: {part}', { block: parent, part: labels[index] }) : labels[index],
+      say('{count} parameters', { count: tokenscope.whole(values[index]) }),
+      say('{share} of the model', { share: tokenscope.percent(values[index] / values[ids.indexOf('model')]) }),
+    ]);
   },
 });
 
@@ -180,7 +188,7 @@ function drawParts() {
     if (tab) {
       row.type = 'button';
       row.dataset.tab = tab;
-      row.title = `open ${TAB_NAMES[tab]}`;
+      row.title = say('open {view}', { view: say(TAB_NAMES[tab]) });
     }
     row.dataset.kind = kind;
     const track = made('span', 'ts-track');
@@ -198,7 +206,8 @@ function paint() {
 function draw() {
   if (!props.value) return;
   payload = props.value;
-  at('.ts-map-note').textContent = payload.stepLogits ? `${payload.note} In grey: each further token, which goes through alone, behind the cache.` : payload.note;
+  const grey = payload.stepLogits ? [say('In grey: each further token, which goes through alone, behind the cache.')] : [];
+  at('.ts-map-note').textContent = [payload.note, ...grey].join(' ');
   at('.ts-map-total').textContent = payload.total;
   at('.ts-map-tied').textContent = payload.tied;
   drawFlow();

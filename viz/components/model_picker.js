@@ -1,7 +1,7 @@
 // The model picker: a text field that names the model that is shown. Opening it shows what is on offer and what each
 // needs; any other name can be typed. The field goes back to the shown model at once: only a loaded model replaces it.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const [field, panel, list, forms] = ['.ts-picker-name', '.ts-picker-panel', '.ts-offers', '.ts-name-forms'].map(find);
 const [precision, meaning, room] = ['.ts-precision', '.ts-precision-meaning', '.ts-room'].map(find);
@@ -14,7 +14,7 @@ const isOpen = () => !panel.hidden;
 function draw() {
   if (props.value) Object.assign(known, { revision: '' }, props.value);
   if (!isOpen()) rest();
-  field.title = known.revision ? `${known.shown} at commit ${known.revision}` : known.shown;
+  field.title = known.revision ? say('{model} at commit {commit}', { model: known.shown, commit: known.revision }) : known.shown;
 }
 
 function rest() {
@@ -29,7 +29,7 @@ function drawOffers() {
     option.setAttribute('role', 'option');
     option.setAttribute('aria-selected', String(offer.name === known.shown));
     make('span', 'ts-offer-title', option, offer.title);
-    if (offer.name === known.shown) make('span', 'ts-offer-shown', option, 'shown now');
+    if (offer.name === known.shown) make('span', 'ts-offer-shown', option, say('shown now'));
     make('span', 'ts-offer-needs', option, offer.needs);
     option.addEventListener('click', () => choose(offer.name));
     return option;
@@ -39,7 +39,7 @@ function drawOffers() {
 
 function drawForms() {
   find('.ts-picker-hint').textContent = known.any
-    ? 'Choose a model, or type the name of any other above.' : 'Choose a model.';
+    ? say('Choose a model, or type the name of any other above.') : say('Choose a model.');
   forms.hidden = !known.any;
   forms.replaceChildren(...known.forms.flatMap(([example, what]) => [
     make('dt', '', undefined, example), make('dd', '', undefined, what),
@@ -62,7 +62,7 @@ function open(name = known.shown) {
   if (isOpen()) return;
   panel.hidden = false;
   field.setAttribute('aria-expanded', 'true');
-  field.placeholder = known.any ? 'a Hugging Face id, or a path' : '';
+  field.placeholder = known.any ? say('a Hugging Face id, or a path') : '';
   field.value = name;
   field.select();
   drawOffers();

@@ -1,6 +1,6 @@
 // One MLP's neurons: those that added most to the explained logit, and the tokens that each raises and lowers.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const form = tokenscope.questionForm(find('.ts-question-host'));
 const mlps = find('.ts-mlps');
@@ -34,11 +34,11 @@ function drawLayers() {
     const known = !Number.isNaN(value);
     button.dataset.layer = layer;
     button.setAttribute('aria-pressed', String(layer === payload.layer));
-    name.textContent = `MLP ${layer}`;
+    name.textContent = say('MLP {layer}', { layer });
     number.textContent = known ? signed(value) : '–';
     track.firstChild.className = value < 0 ? 'ts-minus' : 'ts-plus';
     track.firstChild.style.width = known ? `${(100 * Math.abs(value)) / most}%` : '0';
-    button.setAttribute('aria-label', `MLP ${layer}${known ? `, ${signed(value)} logits` : ''}`);
+    button.setAttribute('aria-label', known ? say('MLP {layer}, {value} logits', { layer, value: signed(value) }) : name.textContent);
   });
 }
 
@@ -46,9 +46,10 @@ function drawLayers() {
 function drawTokens(cell, tokens) {
   cell.replaceChildren(...tokens.map(([label, logits]) => {
     const chip = make('span', 'ts-neuron-token');
-    chip.title = `${label} ${logits} logits`;
+    chip.title = say('{token} {value} logits', { token: label, value: logits });
     make('code', '', chip, label);
-    make('span', 'ts-unseen', chip, ` ${logits} logits, `);
+    const unit = say('{value} logits', { value: logits });
+    make('span', 'ts-unseen', chip, ` ${unit}, `);
     return chip;
   }));
 }
@@ -60,8 +61,11 @@ function makeRow(parent, columns) {
   const added = make('td', 'ts-neuron-added', row);
   make('span', '', make('span', 'ts-track', added));
   make('span', 'ts-number', added);
-  if (columns > 3) for (const name of ['ts-raises', 'ts-lowers']) make('td', name, row);
-  else make('td', '', row).colSpan = 2;
+  if (columns > 3) {
+    // What a narrow window, which has no room for the table's head, writes before them.
+    make('td', 'ts-raises', row).dataset.does = say('raises');
+    make('td', 'ts-lowers', row).dataset.does = say('lowers');
+  } else make('td', '', row).colSpan = 2;
   return row;
 }
 
@@ -76,9 +80,9 @@ function drawAdded(cell, value, { low, span }) {
 }
 
 function drawFoot(scale) {
-  const rows = [[`${tokenscope.whole(payload.count - payload.neuron.length)} other neurons`, payload.others]];
-  if (Math.abs(payload.bias) > ROUNDING) rows.push(['bias', payload.bias]);
-  rows.push([`MLP ${payload.layer} in all`, payload.total]);
+  const rows = [[sayMany('{count} other neuron', '{count} other neurons', payload.count - payload.neuron.length), payload.others]];
+  if (Math.abs(payload.bias) > ROUNDING) rows.push([say('bias'), payload.bias]);
+  rows.push([say('MLP {layer} in all', { layer: payload.layer }), payload.total]);
   while (foot.rows.length > rows.length) foot.lastElementChild.remove();
   while (foot.rows.length < rows.length) makeRow(foot, 3);
   rows.forEach(([name, value], index) => {
@@ -108,7 +112,7 @@ function drawTable() {
   find('.ts-told-neurons').textContent = payload.told;
 }
 
-function say(selector, text) {
+function tell(selector, text) {
   find(selector).hidden = !text;
   find(selector).textContent = text || '';
 }
@@ -117,11 +121,11 @@ function draw() {
   if (!props.value) return;
   payload = props.value;
   if (payload.form) form.draw(payload.form);
-  say('.ts-none', payload.unavailable);
+  tell('.ts-none', payload.unavailable);
   find('.ts-neurons-body').hidden = Boolean(payload.unavailable);
   if (payload.unavailable) return;
   drawLayers();
-  say('.ts-none-here', payload.none_here);
+  tell('.ts-none-here', payload.none_here);
   find('.ts-neurons-shown').hidden = Boolean(payload.none_here);
   if (!payload.none_here) drawTable();
 }

@@ -1,6 +1,6 @@
 // The next-token chart: one real button a token, so that keyboard and screen readers reach every bar.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany } = tokenscope;
 const title = element.querySelector('.ts-title');
 const list = element.querySelector('.ts-bars');
 const foot = element.querySelector('.ts-foot');
@@ -45,9 +45,9 @@ function fill(row, { label, raw, final, cut, note, filtered, was = null }) {
 
 function noteFor(payload, id, cut) {
   const notes = [];
-  if (id === payload.chosen) notes.push('✓ taken');
+  if (id === payload.chosen) notes.push(say('✓ taken'));
   if (id === payload.choice && id !== payload.chosen) notes.push(payload.choice_name);
-  if (cut) notes.push(`cut by ${cut}`);
+  if (cut) notes.push(say('cut by {filter}', { filter: cut }));
   return notes.join(' · ');
 }
 
@@ -61,8 +61,9 @@ function drawRow(payload, raw, final, was, index) {
   row.classList.toggle('ts-taken', id === payload.chosen);
   row.classList.toggle('ts-choice', id === payload.choice);
   fill(row, { label, raw: raw[index], final: final[index], cut, note, filtered: payload.filtered, was: was && was[index] });
-  const before = was ? `, ${tokenscope.percent(was[index])} ${payload.before_name}` : '';
-  row.setAttribute('aria-label', `take ${label}, ${tokenscope.percent(raw[index])}${before}${note ? `, ${note}` : ''}`);
+  const values = { token: label, share: tokenscope.percent(raw[index]), before: was && tokenscope.percent(was[index]), name: payload.before_name };
+  const about = was ? say('take {token}, {share}, {before} {name}', values) : say('take {token}, {share}', values);
+  row.setAttribute('aria-label', note ? `${about}, ${note}` : about);
 }
 
 function drawOther(payload) {
@@ -74,8 +75,8 @@ function drawOther(payload) {
   }
   const { count, raw, final } = payload.other;
   row.hidden = count === 0;
-  const note = `${tokenscope.whole(count)} tokens`;
-  fill(row, { label: 'other', raw, final, cut: '', note, filtered: payload.filtered });
+  const note = sayMany('{count} token', '{count} tokens', count);
+  fill(row, { label: say('other'), raw, final, cut: '', note, filtered: payload.filtered });
 }
 
 function draw() {
@@ -92,9 +93,12 @@ function draw() {
   payload.ids.forEach((_, index) => drawRow(payload, raw, final, was, index));
   drawOther(payload);
   const before = was ? `${payload.before_entropy.toFixed(2)} → ` : '';
-  foot.textContent = `${was ? `outline and first number: ${payload.before_name} · ` : ''}` +
-    `entropy ${before}${payload.entropy.toFixed(2)} nats of ${Math.log(payload.vocabulary).toFixed(2)} · ` +
-    `vocabulary ${tokenscope.whole(payload.vocabulary)}`;
+  const values = { entropy: `${before}${payload.entropy.toFixed(2)}`, most: Math.log(payload.vocabulary).toFixed(2), name: payload.before_name };
+  foot.textContent = [
+    ...(was ? [say('outline and first number: {name}', values)] : []),
+    say('entropy {entropy} nats of {most}', values),
+    say('vocabulary {size}', { size: tokenscope.whole(payload.vocabulary) }),
+  ].join(' · ');
 }
 
 list.addEventListener('click', (event) => {

@@ -1,5 +1,6 @@
 // Patching: a changed prompt beside the present one, and what each part of the one run brings back in the other.
 const { tokenscope } = window;
+const { make, say } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const box = find('.ts-patch-text');
 const first = find('.ts-patch-first');
@@ -25,19 +26,25 @@ const number = (value) => (Math.abs(value) < 0.005 ? '0.00' : `${value < 0 ? '�
 const place = (value) => 0.5 + value / 2;
 const isHeads = () => scan.part === 'heads';
 
+function partOf(row) {
+  if (scan.part === 'stream') return say('stream {stream}', { stream: scan.row_names[row] });
+  return scan.part === 'layer heads' ? `L${scan.layer} ${scan.row_names[row]}` : scan.row_names[row];
+}
+
 function nameOf(row, column) {
   if (isHeads()) return `L${row} H${column}`;
-  const name = scan.part === 'layer heads' ? `L${scan.layer} ${scan.row_names[row]}` : scan.row_names[row];
-  return `${scan.part === 'stream' ? `stream ${name}` : name} at “${scan.column_names[column]}” (${column})`;
+  return say('{part} at “{token}” ({position})', { part: partOf(row), token: scan.column_names[column], position: column });
 }
 
 function numbersOf(row, column) {
   const recovered = arrays.recovered[at(row, column)];
-  if (Number.isNaN(recovered)) return ['not run yet'];
+  if (Number.isNaN(recovered)) return [say('not run yet')];
   return [
-    `recovers ${number(recovered)}`,
-    `“${scan.label}” less “${scan.against}”: ${number(arrays.difference[at(row, column)])} logits`,
-    `text above ${number(scan.clean)}, changed text ${number(scan.changed)}`,
+    say('recovers {share}', { share: number(recovered) }),
+    say('“{token}” less “{against}”: {value} logits', {
+      token: scan.label, against: scan.against, value: number(arrays.difference[at(row, column)]),
+    }),
+    say('text above {above}, changed text {changed}', { above: number(scan.clean), changed: number(scan.changed) }),
   ];
 }
 
@@ -81,34 +88,24 @@ function drawTokens() {
     const unit = document.createElement('span');
     unit.setAttribute('role', 'listitem');
     unit.className = other.has(position) ? 'ts-patch-token ts-differs' : 'ts-patch-token';
-    for (const text of other.has(position) ? [label, other.get(position)] : [label]) {
-      unit.append(Object.assign(document.createElement('code'), { textContent: text }));
-    }
-    if (other.has(position)) unit.setAttribute('aria-label', `${label}, changed to ${other.get(position)}`);
+    for (const text of other.has(position) ? [label, other.get(position)] : [label]) make('code', '', unit, text);
+    if (other.has(position)) unit.setAttribute('aria-label', say('{token}, changed to {other}', { token: label, other: other.get(position) }));
     return unit;
   }));
 }
 
 function hint() {
   if (facts.differs.length) return '';
-  if (facts.text !== facts.original) return 'Up to the cursor both texts are the same: put the cursor behind the change.';
-  return 'Both texts are still the same. Change a word in the box into another of as many tokens, such as a country into another.';
+  if (facts.text !== facts.original) return say('Up to the cursor both texts are the same: put the cursor behind the change.');
+  return say('Both texts are still the same. Change a word in the box into another of as many tokens, such as a country into another.');
 }
 
 // --- their answers ---------------------------------------------------------------------------------------------------
 function answerRow([, label, share]) {
-  const row = document.createElement('div');
-  row.className = 'ts-key-row';
-  const [code, track, value] = [['code', 'ts-label'], ['span', 'ts-track'], ['span', 'ts-number']].map(([name, className]) => {
-    const node = Object.assign(document.createElement(name), { className });
-    row.append(node);
-    return node;
-  });
-  code.textContent = label;
-  const bar = Object.assign(document.createElement('span'), { className: 'ts-final' });
-  bar.style.width = `${share * 100}%`;
-  track.append(bar);
-  value.textContent = tokenscope.percent(share);
+  const row = make('div', 'ts-key-row');
+  make('code', 'ts-label', row, label);
+  make('span', 'ts-final', make('span', 'ts-track', row)).style.width = `${share * 100}%`;
+  make('span', 'ts-number', row, tokenscope.percent(share));
   return row;
 }
 
@@ -163,10 +160,10 @@ function choose(found) {
   const { row, column } = found;
   find('.ts-patch-said').textContent = [nameOf(row, column), ...numbersOf(row, column)].join(' · ');
   const [label, name, detail] = {
-    stream: ['open it in the lens', 'open_tab', { tab: 'lens', reading: 2 * row }],
-    attention: ['open this layer’s heads', 'open_tab', { tab: 'attention', layer: row }],
-    MLP: ['open its neurons', 'open_tab', { tab: 'neurons', layer: row }],
-    'layer heads': [`open L${scan.layer} H${row}`, 'open_head', { layer: scan.layer, head: row }],
+    stream: [say('open it in the lens'), 'open_tab', { tab: 'lens', reading: 2 * row }],
+    attention: [say('open this layer’s heads'), 'open_tab', { tab: 'attention', layer: row }],
+    MLP: [say('open its neurons'), 'open_tab', { tab: 'neurons', layer: row }],
+    'layer heads': [say('open {view}', { view: `L${scan.layer} H${row}` }), 'open_head', { layer: scan.layer, head: row }],
   }[scan.part] || ['', '', null];
   open.hidden = !detail;
   open.textContent = label;
@@ -192,46 +189,40 @@ function drawGrid() {
 function listRow([row, column]) {
   const value = arrays.recovered[at(row, column)];
   if (isHeads()) {
-    const group = scan.heads.shared ? `kv ${tokenscope.decode(scan.heads.groups)[at(row, column)]}` : '';
+    const group = scan.heads.shared ? say('kv {group}', { group: tokenscope.decode(scan.heads.groups)[at(row, column)] }) : '';
     return tokenscope.headRow({ layer: row, head: column, group, off: false, share: value, number: number(value) });
   }
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.className = 'ts-patch-row';
+  const button = make('button', 'ts-patch-row');
   Object.assign(button.dataset, { row, column });
-  const [where, token, track, told] = ['ts-patch-where', 'ts-patch-which', 'ts-track', 'ts-number'].map((className) => {
-    const node = Object.assign(document.createElement('span'), { className });
-    button.append(node);
-    return node;
-  });
-  where.textContent = scan.part === 'stream' ? `stream ${row}` : nameOf(row, column).split(' at ')[0];
-  token.textContent = `${scan.column_names[column]} (${column})`;
-  const bar = Object.assign(document.createElement('span'), { className: value < 0 ? 'ts-final ts-less' : 'ts-final' });
+  make('span', 'ts-patch-where', button, scan.part === 'stream' ? say('stream {stream}', { stream: row }) : partOf(row));
+  make('span', 'ts-patch-which', button, `${scan.column_names[column]} (${column})`);
+  const bar = make('span', value < 0 ? 'ts-final ts-less' : 'ts-final', make('span', 'ts-track', button));
   bar.style.width = `${Math.min(1, Math.abs(value)) * 100}%`;
-  track.append(bar);
-  told.textContent = number(value);
-  button.setAttribute('aria-label', `${nameOf(row, column)}, recovers ${number(value)}`);
+  make('span', 'ts-number', button, number(value));
+  button.setAttribute('aria-label', say('{cell}, recovers {share}', { cell: nameOf(row, column), share: number(value) }));
   return button;
 }
 
 function drawScan() {
   find('.ts-patch-result').hidden = !scan;
   if (!scan) {
-    find('.ts-told').textContent = 'No patch yet. It runs the model once for each cell, and can be cancelled.';
+    find('.ts-told').textContent = say('No patch yet. It runs the model once for each cell, and can be cancelled.');
     return;
   }
   const stale = facts && (facts.error || facts.key !== scan.key);
-  const fresh = stale ? ' This is about other texts, another cursor or another change of the model: patch again.' : '';
-  const alike = scan.clean === scan.changed ? ' The two are the same, so there is nothing to recover: choose other answers.' : '';
-  find('.ts-told').textContent = `“${scan.label}” less “${scan.against}”: ${number(scan.clean)} logits after the text above, ` +
-    `${number(scan.changed)} after the changed one.${alike}${fresh}`;
+  const told = [say('“{token}” less “{against}”: {above} logits after the text above, {changed} after the changed one.', {
+    token: scan.label, against: scan.against, above: number(scan.clean), changed: number(scan.changed),
+  })];
+  if (scan.clean === scan.changed) told.push(say('The two are the same, so there is nothing to recover: choose other answers.'));
+  if (stale) told.push(say('This is about other texts, another cursor or another change of the model: patch again.'));
+  find('.ts-told').textContent = told.join(' ');
   find('.ts-patch-result').classList.toggle('ts-stale', Boolean(stale));
   find('.ts-patch-grid').hidden = isHeads();
   find('.ts-patch-heads').hidden = !isHeads();
   list.replaceChildren(...scan.order.map(listRow));
   find('.ts-patch-list').classList.toggle('ts-head-rows', isHeads());
   find('.ts-meter').value = scan.done / scan.total;
-  find('.ts-done').textContent = `${scan.done} of ${scan.total}`;
+  find('.ts-done').textContent = say('{done} of {total}', { done: scan.done, total: scan.total });
   find('.ts-ramp').style.backgroundImage = tokenscope.gradient('diverging');
   find('.ts-patch-unknown').hidden = !arrays.recovered.some(Number.isNaN);
   if (isHeads()) heads.draw(scan.heads);
@@ -244,7 +235,7 @@ function drawResult(found) {
   arrays = { recovered: tokenscope.decode(scan.recovered), difference: tokenscope.decode(scan.difference) };
   if (other) cell = null;
   if (isHeads() || !cell) {
-    find('.ts-patch-said').textContent = isHeads() ? 'A click opens a head.' : 'Choose a cell to read its numbers.';
+    find('.ts-patch-said').textContent = isHeads() ? say('A click opens a head.') : say('Choose a cell to read its numbers.');
     open.hidden = true;
   } else choose(cell);
 }

@@ -1,5 +1,6 @@
 // Positions: dials that turn, the score against distance, vectors that are added, and two texts packed into one context.
 const { tokenscope } = window;
+const { say, sayMany } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const MOST_DIALS = 32;
 const DIAL = 30; // radius of a dial
@@ -11,7 +12,7 @@ let asked = false;
 const signed = (value, digits = 3) => `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(digits)}`;
 const powers = (value) => (value === 0 ? '0' : value.toExponential(1).replace('e-', ' · 10⁻').replace(/⁻(\d+)$/, (_, digits) => `⁻${[...digits].map((one) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[one]).join('')}`).replace(/e\+(\d+)$/, ' · 10^$1'));
 const tiny = (value) => (Math.abs(value) >= 0.01 || value === 0 ? value.toFixed(3) : powers(Math.abs(value)));
-const wave = (frequency) => (frequency === 0 ? 'never' : `${tokenscope.whole(2 * Math.PI / Math.abs(frequency))} tokens`);
+const wave = (frequency) => (frequency === 0 ? say('never') : sayMany('{count} token', '{count} tokens', Math.round(2 * Math.PI / Math.abs(frequency))));
 
 function cell(row, text, name = 'td') {
   const made = document.createElement(name);
@@ -64,39 +65,14 @@ function drawDials(distance, move) {
     const part = rotary.parts[pair * rotary.scores.length + distance];
     dial.children[1].textContent = wave(frequency);
     dial.children[2].textContent = signed(part, 2);
-    dial.title = `dimensions ${rotary.pairs[pair].join(' and ')}: ${frequency.toPrecision(3)} radians a token, once round in ${wave(frequency)}; adds ${signed(part, 4)} to the score`;
+    const [one, other] = rotary.pairs[pair];
+    dial.title = say('dimensions {one} and {other}: {speed} radians a token, once round in {round}; adds {part} to the score', {
+      one, other, speed: frequency.toPrecision(3), round: wave(frequency), part: signed(part, 4),
+    });
   }
 }
 
 // --- the curve ------------------------------------------------------------------------------------------------------
-// lines: [{ values, className }]; marked: an index. Indices grow to the right.
-function drawCurve(host, lines, marked, xName, yName) {
-  const [width, height, left, bottom] = [Math.max(280, host.clientWidth || 600), 220, 52, 34];
-  const all = lines.flatMap(({ values }) => Array.from(values));
-  const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
-  const room = (high - low || 1) * 0.06;
-  const count = lines[0].values.length;
-  const x = (index) => left + ((width - left - 10) * index) / Math.max(1, count - 1);
-  const y = (value) => 10 + ((height - bottom - 10) * (high + room - value)) / (high - low + 2 * room);
-  host.replaceChildren();
-  const svg = tokenscope.svg('svg', { width, height }, host);
-  for (const value of [...new Set([low, 0, high])]) {
-    tokenscope.svg('line', { x1: left, x2: width - 10, y1: y(value), y2: y(value), class: value ? 'ts-tick' : 'ts-zero' }, svg);
-    tokenscope.svg('text', { x: left - 6, y: y(value) + 4, class: 'ts-y-name' }, svg).textContent = signed(value, 2);
-  }
-  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    const index = Math.round(share * (count - 1));
-    tokenscope.svg('text', { x: x(index), y: height - bottom + 16, class: share === 1 ? 'ts-axis-end' : 'ts-x-name' }, svg).textContent = index;
-  }
-  tokenscope.svg('text', { x: width - 10, y: height - 4, class: 'ts-axis-end' }, svg).textContent = xName;
-  tokenscope.svg('text', { x: left, y: height - 4, class: 'ts-axis-start' }, svg).textContent = yName;
-  for (const { values, className, colour } of lines) {
-    const line = tokenscope.svg('polyline', { points: Array.from(values, (value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' '), class: className }, svg);
-    if (colour) line.style.stroke = colour;
-  }
-  if (marked !== null) tokenscope.svg('circle', { cx: x(marked), cy: y(lines.at(-1).values[marked]), r: 5, class: 'ts-marked' }, svg);
-}
-
 function drawScores(distance) {
   const count = rotary.scores.length;
   const { colours, theme, mix } = tokenscope;
@@ -104,17 +80,22 @@ function drawScores(distance) {
     values: rotary.parts.subarray(pair * count, (pair + 1) * count), className: 'ts-part-line',
     colour: mix(colours.sequential[theme()].slice(1), 1 - pair / Math.max(1, rotary.pairs.length - 1)),
   }));
-  drawCurve(find('.ts-rotary .ts-curve'), [...lines, { values: rotary.scores, className: 'ts-total-line' }], distance, 'tokens between key and query', 'score');
-  const here = distance === rotary.position - rotary.key ? ', as in the text' : '';
-  find('.ts-curve-told').textContent = `${distance} apart${here}: score ${signed(rotary.scores[distance], 4)} (orange line). ` +
-    `Thin lines: what each pair adds, darker for faster ones.${rotary.flat ? ` ${rotary.flat} dimensions are not turned and add ${signed(rotary.rest, 4)} at any distance.` : ''} ` +
-    `The score is scaled, before any softcap and the softmax.`;
+  lines.push({ values: rotary.scores, className: 'ts-total-line' });
+  tokenscope.axisCurve(find('.ts-rotary .ts-curve'), lines, distance, say('tokens between key and query'), say('score'));
+  const score = { distance, score: signed(rotary.scores[distance], 4) };
+  find('.ts-curve-told').textContent = [
+    distance === rotary.position - rotary.key ? say('{distance} apart, as in the text: score {score} (orange line).', score)
+      : say('{distance} apart: score {score} (orange line).', score),
+    say('Thin lines: what each pair adds, darker for faster ones.'),
+    rotary.flat && say('{count} dimensions are not turned and add {score} at any distance.', { count: rotary.flat, score: signed(rotary.rest, 4) }),
+    say('The score is scaled, before any softcap and the softmax.'),
+  ].filter(Boolean).join(' ');
 }
 
 function turn() {
   const [distance, move] = [Number(find('.ts-distance').value), Number(find('.ts-move').value)];
-  find('.ts-apart').textContent = `${distance} token${distance === 1 ? '' : 's'}`;
-  find('.ts-moved').textContent = `${move} position${move === 1 ? '' : 's'}`;
+  find('.ts-apart').textContent = sayMany('{count} token', '{count} tokens', distance);
+  find('.ts-moved').textContent = sayMany('{count} position', '{count} positions', move);
   drawDials(distance, move);
   drawScores(distance);
 }
@@ -133,9 +114,17 @@ function drawRotary() {
   slider.value = Math.min(rotary.scores.length - 1, rotary.position - rotary.key);
   const shown = Math.min(MOST_DIALS, rotary.pairs.length);
   const all = rotary.pairs.length + rotary.left_out;
-  find('.ts-rotary-facts').textContent = `${all} pairs${shown < all ? `, ${shown} of them drawn` : ''}, ${rotary.layout === 'halves' ? 'each dimension with the one half the turned width further on' : 'neighbouring dimensions together'}. ` +
-    `Under each dial: how long one round takes, and what the pair adds to the score.${rotary.flat ? ` ${rotary.flat} dimensions of the head are not turned.` : ''}` +
-    `${Math.abs(rotary.length - 1) > 1e-4 ? ` The tables also make both vectors ${rotary.length.toFixed(3)} times as long (scaled positions).` : ''}`;
+  const halves = rotary.layout === 'halves';
+  const pairs = {
+    all, shown, layout: halves ? say('each dimension with the one half the turned width further on') : say('neighbouring dimensions together'),
+  };
+  find('.ts-rotary-facts').textContent = [
+    shown < all ? say('{all} pairs, {shown} of them drawn, {layout}.', pairs) : say('{all} pairs, {layout}.', pairs),
+    say('Under each dial: how long one round takes, and what the pair adds to the score.'),
+    rotary.flat && say('{count} dimensions of the head are not turned.', { count: rotary.flat }),
+    Math.abs(rotary.length - 1) > 1e-4
+      && say('The tables also make both vectors {factor} times as long (scaled positions).', { factor: rotary.length.toFixed(3) }),
+  ].filter(Boolean).join(' ');
   const body = find('.ts-moves tbody');
   body.replaceChildren(...rotary.shifts.map((shift, index) => {
     const row = document.createElement('tr');
@@ -149,7 +138,10 @@ function drawRotary() {
 
 // --- vectors that are added, slopes ---------------------------------------------------------------------------------
 const cosines = tokenscope.cells(find('.ts-cosines'), {
-  describe: ({ row, column, value }) => [`positions ${payload.learned.sampled[row]} and ${payload.learned.sampled[column]}`, `cosine ${signed(value, 4)}`],
+  describe: ({ row, column, value }) => [
+    say('positions {one} and {other}', { one: payload.learned.sampled[row], other: payload.learned.sampled[column] }),
+    say('cosine {value}', { value: signed(value, 4) }),
+  ],
 });
 
 function bar(name, values, top, classes) {
@@ -184,16 +176,19 @@ function drawLearned() {
   const size = learned.sampled.length;
   cosines.draw({ values: tokenscope.decode(learned.cosine), rows: size, columns: size, low: -1, high: 1, scale: 'diverging' });
   find('.ts-learned .ts-ramp').style.backgroundImage = tokenscope.gradient('diverging');
-  find('.ts-learned .ts-of').textContent = `${size} of ${tokenscope.whole(norm.length)} positions, 0 at the top left`;
-  drawCurve(find('.ts-norms'), [{ values: norm, className: 'ts-total-line' }], null, 'position', 'length');
-  find('.ts-learned-told').textContent = `Token vector plus position vector is stream 0, ${learned.error ? `to ${powers(learned.error)} of its largest value` : 'exactly'}. Blue: the token’s own vector; orange: its position’s.`;
+  find('.ts-learned .ts-of').textContent = say('{size} of {count} positions, 0 at the top left', { size, count: tokenscope.whole(norm.length) });
+  tokenscope.axisCurve(find('.ts-norms'), [{ values: norm, className: 'ts-total-line' }], null, say('position'), say('length'));
+  const sum = learned.error
+    ? say('Token vector plus position vector is stream 0, to {error} of its largest value.', { error: powers(learned.error) })
+    : say('Token vector plus position vector is stream 0, exactly.');
+  find('.ts-learned-told').textContent = [sum, say('Blue: the token’s own vector; orange: its position’s.')].join(' ');
 }
 
 function drawSlopes() {
   const { slopes } = payload.scheme;
   find('.ts-slopes').hidden = !slopes.length;
   const top = Math.max(...slopes.map(Math.abs), 1e-9);
-  find('.ts-slope-rows').replaceChildren(...slopes.map((slope, head) => bar(`head ${head}`, [Math.abs(slope)], top, ['ts-own-length'])));
+  find('.ts-slope-rows').replaceChildren(...slopes.map((slope, head) => bar(say('head {head}', { head }), [Math.abs(slope)], top, ['ts-own-length'])));
 }
 
 // --- packing --------------------------------------------------------------------------------------------------------
@@ -201,20 +196,24 @@ function drawPacked(packed) {
   find('.ts-packed').hidden = false;
   find('.ts-packed').classList.toggle('ts-stale', packed.model !== payload?.model);
   const named = (top) => top.map(([label, share]) => `${label} ${tokenscope.percent(share)}`).join(', ');
-  find('.ts-packed-told').textContent = `The second text has ${packed.labels.length} tokens. Run alone, its largest logit is ${packed.largest.toFixed(2)}, and next come: ${named(packed.alone)}.`;
+  find('.ts-packed-told').textContent = sayMany(
+    'The second text has {count} token. Run alone, its largest logit is {logit}, and next come: {tokens}.',
+    'The second text has {count} tokens. Run alone, its largest logit is {logit}, and next come: {tokens}.',
+    packed.labels.length, { logit: packed.largest.toFixed(2), tokens: named(packed.alone) },
+  );
   find('.ts-packed tbody').replaceChildren(...packed.runs.map((run) => {
     const row = document.createElement('tr');
     const same = run.possible && run.difference < 1e-3 * packed.largest;
     row.className = same ? 'ts-same' : '';
-    cell(row, run.restarted ? 'begin at 0 again' : `go on from ${packed.first}`, 'th');
-    cell(row, run.separate ? 'no, hidden' : 'yes');
+    cell(row, run.restarted ? say('begin at 0 again') : say('go on from {position}', { position: packed.first }), 'th');
+    cell(row, run.separate ? say('no, hidden') : say('yes'));
     if (!run.possible) {
-      cell(row, 'not possible with this model').colSpan = 4;
+      cell(row, say('not possible with this model')).colSpan = 4;
       return row;
     }
-    cell(row, `${tiny(run.difference)}${same ? ' ✓ as alone' : ''}`);
+    cell(row, same ? say('{difference} ✓ as alone', { difference: tiny(run.difference) }) : tiny(run.difference));
     cell(row, tokenscope.percent(Math.max(...run.variation)));
-    cell(row, `${run.changed} of ${packed.labels.length}`);
+    cell(row, say('{changed} of {total}', { changed: run.changed, total: packed.labels.length }));
     cell(row, named(run.top)).className = 'ts-packed-top';
     return row;
   }));
@@ -230,8 +229,13 @@ function draw() {
   const before = payload;
   payload = props.value;
   const { scheme } = payload;
-  const proof = scheme.error === null ? '' : ` Proved: a text moved by ${scheme.shift} positions has the same queries and keys once turned back, to ${powers(scheme.error)}.`;
-  find('.ts-positions-told').textContent = `${scheme.told}${proof} The context has ${tokenscope.whole(scheme.context)} positions.`;
+  find('.ts-positions-told').textContent = [
+    scheme.told,
+    scheme.error !== null && say('Proved: a text moved by {shift} positions has the same queries and keys once turned back, to {error}.', {
+      shift: scheme.shift, error: powers(scheme.error),
+    }),
+    say('The context has {count} positions.', { count: tokenscope.whole(scheme.context) }),
+  ].filter(Boolean).join(' ');
   find('.ts-unavailable').hidden = !payload.unavailable;
   find('.ts-unavailable').textContent = payload.unavailable || '';
   ['layer', 'head'].forEach((name, index) => {

@@ -1,11 +1,16 @@
 // Prompt parts: a form of seven, the prompt in their colours, attention by part and layer, and each part left out.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany, later } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const fields = find('.ts-part-fields');
-const ABOUT = {
-  persona: 'who the model is to be', instruction: 'what to do', context: 'why, and what else to know', format: 'the shape of the answer',
-  audience: 'who will read it', tone: 'how it is to sound', data: 'what to work on',
+const PARTS = { // what each is called, and what it is for
+  persona: [later('persona'), later('who the model is to be')],
+  instruction: [later('instruction'), later('what to do')],
+  context: [later('context'), later('why, and what else to know')],
+  format: [later('format'), later('the shape of the answer')],
+  audience: [later('audience'), later('who will read it')],
+  tone: [later('tone'), later('how it is to sound')],
+  data: [later('data'), later('what to work on')],
 };
 let payload = null;
 let effects = null;
@@ -13,6 +18,7 @@ let rowsOf = 'average';
 let asked = null; // the line for an error of what was asked here
 
 const colourOf = (part) => `var(--ts-part-${part})`;
+const nameOf = (part) => say(PARTS[payload.names[part]][0]);
 const kl = (value) => (value === null ? '∞' : value.toFixed(3));
 
 // --- the form -------------------------------------------------------------------------------------------------------
@@ -21,11 +27,11 @@ function makeFields() {
     const label = make('label', 'ts-part-field', fields);
     label.style.setProperty('--ts-own', colourOf(part));
     const title = make('span', 'ts-part-title', label);
-    make('b', '', title, name);
-    make('span', '', title, ABOUT[name]);
+    make('b', '', title, nameOf(part));
+    make('span', '', title, say(PARTS[name][1]));
     const box = make('textarea', '', label);
     Object.assign(box, { rows: name === 'instruction' ? 2 : 1, maxLength: payload.most });
-    box.setAttribute('aria-label', name);
+    box.setAttribute('aria-label', nameOf(part));
   });
 }
 
@@ -35,17 +41,18 @@ const write = (texts) => boxes().forEach((box, part) => { box.value = texts[part
 // --- the strip ------------------------------------------------------------------------------------------------------
 function drawStrip() {
   const { labels, part, left_out: rest, chat } = payload.spans;
-  find('.ts-parts-way').textContent = chat ? 'in the chat template' : 'as it stands, without a template';
+  find('.ts-parts-way').textContent = chat ? say('in the chat template') : say('as it stands, without a template');
   const host = find('.ts-parts-strip');
   host.replaceChildren();
   labels.forEach((label, position) => {
     const token = make('span', 'ts-parts-token', host, label);
-    const name = part[position] < 0 ? 'no part' : payload.names[part[position]];
-    token.title = `${label} (${position}): ${name}`;
+    const name = part[position] < 0 ? say('no part') : nameOf(part[position]);
+    token.title = say('{token} ({position}): {part}', { token: label, position, part: name });
     if (part[position] >= 0) token.style.setProperty('--ts-own', colourOf(part[position]));
     else token.classList.add('ts-no-part');
   });
-  if (rest) make('span', 'ts-shown', host, ` and ${rest} more tokens`);
+  const more = say('and {count} more tokens', { count: rest });
+  if (rest) make('span', 'ts-shown', host, ` ${more}`);
 }
 
 // --- attention ------------------------------------------------------------------------------------------------------
@@ -55,7 +62,7 @@ function shareRows() {
   const values = tokenscope.decode(attention[rowsOf]);
   const count = attention.groups.length;
   const rows = Array.from({ length: attention.layers }, (_, layer) => [`L${layer}`, [...values.subarray(layer * count, (layer + 1) * count)]]);
-  rows.push(['even spread', [...tokenscope.decode(attention.uniform)]]);
+  rows.push([say('even spread'), [...tokenscope.decode(attention.uniform)]]);
   if (!find('.ts-rest-out').checked) return rows;
   const parts = payload.names.length;
   return rows.map(([name, shares]) => {
@@ -70,19 +77,20 @@ function drawShares() {
   find('.ts-prompt-parts .ts-unavailable').hidden = !payload.unavailable;
   find('.ts-prompt-parts .ts-unavailable').textContent = payload.unavailable || '';
   if (!attention) return;
-  find('.ts-attention-of').textContent = rowsOf === 'here' ? `of “${attention.label}” (${attention.position}), mean over heads`
-    : `of the ${attention.averaged} token${attention.averaged === 1 ? '' : 's'} that were written from, mean over heads`;
+  find('.ts-attention-of').textContent = rowsOf === 'here'
+    ? say('of “{token}” ({position}), mean over heads', { token: attention.label, position: attention.position })
+    : sayMany('of the {count} token that was written from, mean over heads', 'of the {count} tokens that were written from, mean over heads', attention.averaged);
   for (const button of element.querySelectorAll('[data-rows]')) button.setAttribute('aria-pressed', String(button.dataset.rows === rowsOf));
   const host = find('.ts-share-rows');
   const rows = shareRows();
   host.replaceChildren();
-  for (const [name, shares] of rows) {
-    const row = make('div', name === 'even spread' ? 'ts-share-row ts-even' : 'ts-share-row', host);
+  rows.forEach(([name, shares], index) => {
+    const row = make('div', index === attention.layers ? 'ts-share-row ts-even' : 'ts-share-row', host);
     make('span', 'ts-share-name', row, name);
     const bar = make('span', 'ts-share-bar', row);
     if (Number.isNaN(shares[0])) {
-      make('span', 'ts-shown', bar, 'no attention here');
-      continue;
+      make('span', 'ts-shown', bar, say('no attention here'));
+      return;
     }
     shares.forEach((share, group) => {
       if (share <= 0) return;
@@ -90,7 +98,7 @@ function drawShares() {
       piece.style.width = `${100 * share}%`;
       piece.dataset.told = `${attention.groups[group]}\t${tokenscope.percent(share)}\t${name}`;
     });
-  }
+  });
   const legend = find('.ts-share-legend');
   const some = attention.groups.map((_, group) => rows.some(([, shares]) => shares[group] > 0));
   legend.replaceChildren();
@@ -117,34 +125,44 @@ function drawNumbers(rows, groups) {
 }
 
 // --- parts left out -------------------------------------------------------------------------------------------------
+function askedAfter() {
+  if (!payload.asked) return '';
+  const [position, token, last] = payload.asked;
+  return last ? say('on the token after the prompt, and the text that follows')
+    : say('on the token after “{token}” ({position}), and the text that follows the prompt', { token, position });
+}
+
 function drawEffects() {
   const host = find('.ts-effects');
-  find('.ts-asked-after').textContent = payload.asked ? (payload.asked[2] ? 'on the token after the prompt, and the text that follows'
-    : `on the token after “${payload.asked[1]}” (${payload.asked[0]}), and the text that follows the prompt`) : '';
+  find('.ts-asked-after').textContent = askedAfter();
   const stale = effects && effects.about !== payload.about;
-  find('.ts-effects-told').textContent = !effects ? 'Nothing is known yet: press the button. It can be cancelled. Put the cursor on a written token to ask about the one after it.'
-    : stale ? 'This is about an earlier text or cursor: run it again.' : `${effects.done} of ${effects.total} known.`;
+  find('.ts-effects-told').textContent = !effects
+    ? say('Nothing is known yet: press the button. It can be cancelled. Put the cursor on a written token to ask about the one after it.')
+    : stale ? say('This is about an earlier text or cursor: run it again.') : say('{done} of {total} known.', { done: effects.done, total: effects.total });
   host.classList.toggle('ts-stale', Boolean(stale));
   host.replaceChildren();
   for (const row of effects?.rows || []) {
     const entry = make('div', 'ts-effect', host);
     if (row.part >= 0) entry.style.setProperty('--ts-own', colourOf(row.part));
     const head = make('div', 'ts-effect-head', entry);
-    make('b', '', head, row.part < 0 ? 'all parts' : `without ${payload.names[row.part]}`);
+    make('b', '', head, row.part < 0 ? say('all parts') : say('without {part}', { part: nameOf(row.part) }));
     if (row.part >= 0) {
       const track = make('span', 'ts-effect-track', head);
       make('span', '', track).style.width = `${100 * row.variation}%`;
-      make('span', 'ts-effect-number', head, `moved ${row.variation < 0.0005 ? '<0.001' : row.variation.toFixed(3)}, KL ${kl(row.divergence)}`);
+      const variation = row.variation < 0.0005 ? '<0.001' : row.variation.toFixed(3);
+      make('span', 'ts-effect-number', head, say('moved {variation}, KL {divergence}', { variation, divergence: kl(row.divergence) }));
     }
     const then = make('span', 'ts-effect-top', head);
     const changed = row.part >= 0 && row.top !== effects.rows[0].top;
-    then.append(changed ? 'next: now ' : 'next: ');
-    make('code', changed ? 'ts-changed' : '', then, row.top);
-    then.append(` ${tokenscope.percent(row.probability)}`);
-    if (changed) then.append(` (${effects.rows[0].top} ${tokenscope.percent(row.before)})`);
+    tokenscope.weave(then, changed ? say('next: now {token} {share} ({before} {earlier})') : say('next: {token} {share}'), {
+      token: make('code', changed ? 'ts-changed' : '', null, row.top),
+      share: tokenscope.percent(row.probability),
+      before: effects.rows[0].top,
+      earlier: tokenscope.percent(row.before),
+    });
     const text = make('p', 'ts-effect-text', entry);
     const equal = row.part >= 0 && row.equal;
-    make('span', '', text, equal ? 'the same text, token for token' : row.same);
+    make('span', '', text, equal ? say('the same text, token for token') : row.same);
     make(row.part < 0 ? 'span' : 'strong', '', text, row.other);
     if (row.ended) make('span', 'ts-shown', text, ` (${row.ended})`);
   }
@@ -165,7 +183,7 @@ function draw() {
   const texts = JSON.stringify(payload.texts);
   if (!before || JSON.stringify(before.texts) !== texts) write(payload.texts);
   find('[data-chat="chat"]').disabled = !payload.chat;
-  find('[data-chat="chat"]').title = payload.chat ? '' : 'This model has no chat template.';
+  find('[data-chat="chat"]').title = payload.chat ? '' : say('This model has no chat template.');
   find('.ts-parts-hint').textContent = payload.hint || '';
   find('.ts-parts-hint').hidden = !payload.hint;
   find('.ts-parts-known').hidden = !payload.spans;
@@ -203,7 +221,7 @@ find('.ts-share-rows').addEventListener('mousemove', (event) => {
     return;
   }
   const [group, share, name] = piece.dataset.told.split('\t');
-  tokenscope.showTip(event.clientX, event.clientY, [group, `${share} of the attention, ${name}`]);
+  tokenscope.showTip(event.clientX, event.clientY, [group, say('{share} of the attention, {row}', { share, row: name })]);
 });
 find('.ts-share-rows').addEventListener('mouseleave', tokenscope.hideTip);
 window.addEventListener('tokenscope-error', ({ detail }) => {

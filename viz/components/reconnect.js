@@ -2,6 +2,7 @@
 // browser, so nothing is lost; what was under way is offered in the message line as "Go on".
 (() => {
   const { tokenscope } = window;
+  const { say } = tokenscope;
   const KEPT = 'tokenscope-lost'; // what was under way, across the reload
   const EVERY = 500;
   const SILENT = 700; // milliseconds without an answer before the server is asked whether it lives; gradio itself waits two seconds
@@ -25,7 +26,7 @@
     try {
       sessionStorage.setItem(KEPT, JSON.stringify(under && goingOn(under)));
     } catch { /* without a storage the page begins anew */ }
-    tell('error', 'The server is gone. Your text is kept on this page, which waits for the server to come back.');
+    tell('error', say('The server is gone. Your text is kept on this page, which waits for the server to come back.'));
   }
 
   // A play goes on with the tokens that it has not taken yet.
@@ -61,9 +62,9 @@
       sessionStorage.removeItem(KEPT);
     } catch { /* as above */ }
     if (!kept) return;
-    const words = 'The server was gone and is back. Your text is as it was.';
+    const words = say('The server was gone and is back. Your text is as it was.');
     if (!kept.name || kept.name === 'open') tell('notice', words);
-    else tell('notice', words, { title: 'Go on', press: () => tokenscope.act(kept.name, kept.detail) });
+    else tell('notice', words, { title: say('Go on'), press: () => tokenscope.act(kept.name, kept.detail) });
   };
 
   setTimeout(watch, EVERY);

@@ -1,5 +1,6 @@
 // The residual stream: lengths and turns of all vectors, the way of the tokens on a map, likeness, one vector in full.
 const { tokenscope } = window;
+const { say, later } = tokenscope;
 const at = (name) => element.querySelector(name);
 const MOTION = 800; // milliseconds that each stream stays while the map plays
 const CELLS = { columns: 64, largest: 12 }; // of the vector's strip: dimensions in a row, and the widest cell
@@ -13,17 +14,30 @@ let mapStream = 0;
 const short = (value) => String(Number(value.toPrecision(3))).replace('-', '−');
 const signed = (value, digits) => value.toFixed(digits).replace('-', '−');
 const named = (position) => `“${payload.labels[position - payload.start]}” (${position})`;
+const title = () => say('{token} in stream {stream}', { token: named(payload.cursor), stream: payload.rows[payload.stream] });
 
 // What each grid shows. Rows are streams, or blocks, whose result is the stream after them.
 const GRIDS = {
-  norm: { blocks: false, log: true, of: 'length of the vector, logarithmic', says: (value) => [`length ${short(value)}`] },
+  norm: { blocks: false, log: true, of: later('length of the vector, logarithmic'), says: (value) => say('length {length}', { length: short(value) }) },
   turn: {
     blocks: true,
-    of: 'cosine between the stream before and after the block',
-    says: (value) => [`cosine ${signed(value, 3)}: turned by ${((Math.acos(Math.min(1, value)) * 180) / Math.PI).toFixed(0)}°`],
+    of: later('cosine between the stream before and after the block'),
+    says: (value) => say('cosine {cosine}: turned by {angle}°', {
+      cosine: signed(value, 3), angle: ((Math.acos(Math.min(1, value)) * 180) / Math.PI).toFixed(0),
+    }),
   },
-  attention: { blocks: true, log: true, of: 'length of what attention added, logarithmic', says: (value) => [`attention added a vector of length ${short(value)}`] },
-  mlp: { blocks: true, log: true, of: 'length of what the MLP added, logarithmic', says: (value) => [`the MLP added a vector of length ${short(value)}`] },
+  attention: {
+    blocks: true,
+    log: true,
+    of: later('length of what attention added, logarithmic'),
+    says: (value) => say('attention added a vector of length {length}', { length: short(value) }),
+  },
+  mlp: {
+    blocks: true,
+    log: true,
+    of: later('length of what the MLP added, logarithmic'),
+    says: (value) => say('the MLP added a vector of length {length}', { length: short(value) }),
+  },
 };
 
 const select = (stream, position) => tokenscope.act('reading', { reading: 2 * stream, position });
@@ -34,9 +48,11 @@ const table = tokenscope.tokenGrid(at('.ts-table-grid'), {
   onPick: (row, column) => select(GRIDS[shown].blocks ? row + 1 : row, payload.start + column),
   describe(row, column) {
     const value = arrays[shown][row * payload.labels.length + column];
-    const place = GRIDS[shown].blocks ? `block ${row}` : `stream ${payload.rows[row]}`;
-    const says = Number.isNaN(value) ? ['cannot be told apart here'] : GRIDS[shown].says(value);
-    return [`${named(payload.start + column)}, ${place}`, ...says];
+    const token = named(payload.start + column);
+    return [
+      GRIDS[shown].blocks ? say('{token}, block {block}', { token, block: row }) : say('{token}, stream {stream}', { token, stream: payload.rows[row] }),
+      Number.isNaN(value) ? say('cannot be told apart here') : GRIDS[shown].says(value),
+    ];
   },
 });
 
@@ -60,18 +76,18 @@ function drawTable() {
     columns: payload.labels.length,
     scale: 'sequential',
     place,
-    rowNames: grid.blocks ? payload.rows.slice(1).map((_, block) => `block ${block}`) : payload.rows,
+    rowNames: grid.blocks ? payload.rows.slice(1).map((_, block) => say('block {block}', { block })) : payload.rows,
     columnNames: payload.labels,
     upwards: true,
     selected: { row: grid.blocks ? payload.stream - 1 : payload.stream, column: payload.cursor - payload.start },
   });
   for (const chip of element.querySelectorAll('[data-grid]')) chip.setAttribute('aria-pressed', String(chip.dataset.grid === shown));
-  const ends = grid.log ? [short(low), short(high)] : ['1, not turned', short(low)];
+  const ends = grid.log ? [short(low), short(high)] : [say('1, not turned'), short(low)];
   at('.ts-table-scale .ts-low').textContent = range ? ends[0] : '';
   at('.ts-table-scale .ts-high').textContent = range ? ends[1] : '';
   at('.ts-table-scale .ts-ramp').style.visibility = range ? '' : 'hidden';
   at('.ts-table-scale .ts-of').textContent = range
-    ? grid.of : 'What attention and MLP added cannot be told apart in this model: its blocks do not just add the two.';
+    ? say(grid.of) : say('What attention and MLP added cannot be told apart in this model: its blocks do not just add the two.');
 }
 
 // --- the map -----------------------------------------------------------------------------------------------------------
@@ -80,7 +96,7 @@ const map = tokenscope.streamMap(at('.ts-map-box'), { onPick: (position) => toke
 function sayStream() {
   at('.ts-slider').value = mapStream;
   at('.ts-slider').setAttribute('aria-valuetext', payload.rows[mapStream]);
-  at('.ts-slider-says').textContent = `stream ${payload.rows[mapStream]}`;
+  at('.ts-slider-says').textContent = say('stream {stream}', { stream: payload.rows[mapStream] });
 }
 
 function moveTo(stream) {
@@ -92,7 +108,7 @@ function moveTo(stream) {
 function halt() {
   clearInterval(moving);
   moving = null;
-  at('.ts-play').textContent = 'play through the streams';
+  at('.ts-play').textContent = say('play through the streams');
 }
 
 function play() {
@@ -101,7 +117,7 @@ function play() {
     select(mapStream, payload.cursor);
     return;
   }
-  at('.ts-play').textContent = 'stop';
+  at('.ts-play').textContent = say('stop');
   if (mapStream === payload.streams - 1) moveTo(0);
   moving = setInterval(() => {
     moveTo(mapStream + 1);
@@ -117,27 +133,40 @@ function drawMap() {
   sayStream();
   const { streams, labels, start, cursor, edges } = payload;
   map.draw({ points: arrays.points, streams, labels, start, cursor, edges }, mapStream);
-  const [one, two] = payload.explained.map((share) => tokenscope.percent(share));
-  const ring = start === 0 ? 'The ring is the first token, which the axes were found without. ' : '';
-  at('.ts-axes').textContent = payload.explained[0] > 0
-    ? `Across: ${one} of the variance of ${tokenscope.whole(payload.fitted)} vectors; up: ${two}. Each vector is divided by its length. ` +
-      `${ring}The line is the way of the cursor’s token.`
-    : 'Too few tokens for a map: it needs three vectors besides the first token’s. Take a step.';
+  at('.ts-axes').textContent = payload.explained[0] > 0 ? aboutAxes()
+    : say('Too few tokens for a map: it needs three vectors besides the first token’s. Take a step.');
+}
+
+function aboutAxes() {
+  const [across, up] = payload.explained.map((share) => tokenscope.percent(share));
+  return [
+    say('Across: {across} of the variance of {count} vectors; up: {up}. Each vector is divided by its length.', {
+      across, up, count: tokenscope.whole(payload.fitted),
+    }),
+    ...(payload.start === 0 ? [say('The ring is the first token, which the axes were found without.')] : []),
+    say('The line is the way of the cursor’s token.'),
+  ].join(' ');
 }
 
 // --- what is alike -----------------------------------------------------------------------------------------------------
 const cosine = (value) => 0.5 + value / 2;
-const told = (value) => (Number.isNaN(value) ? 'no direction: the vector is zero' : `cosine ${signed(value, 3)}`);
+const told = (value) => (Number.isNaN(value) ? say('no direction: the vector is zero') : say('cosine {value}', { value: signed(value, 3) }));
 
 const own = tokenscope.tokenGrid(at('.ts-own-grid'), {
   limits: { widest: 26, narrowest: 9, highest: 26, height: 360 },
   onPick: (row) => select(row, payload.cursor),
-  describe: (row, column) => [`${named(payload.cursor)}: stream ${row} and stream ${column}`, told(arrays.alike[row * payload.streams + column])],
+  describe: (row, column) => [
+    say('{token}: stream {one} and stream {other}', { token: named(payload.cursor), one: row, other: column }),
+    told(arrays.alike[row * payload.streams + column]),
+  ],
 });
 const together = tokenscope.tokenGrid(at('.ts-pairs-grid'), {
   limits: { widest: 17, narrowest: 9, highest: 17, height: 560 },
   onPick: (row) => tokenscope.act('cursor', { position: payload.first + row }),
-  describe: (row, column) => [`${named(payload.first + row)} and ${named(payload.first + column)}`, told(arrays[pairs][row * payload.count + column])],
+  describe: (row, column) => [
+    say('{one} and {other}', { one: named(payload.first + row), other: named(payload.first + column) }),
+    told(arrays[pairs][row * payload.count + column]),
+  ],
 });
 
 function drawAlike() {
@@ -146,7 +175,7 @@ function drawAlike() {
     values: arrays.alike, rows: payload.streams, columns: payload.streams, scale: 'diverging', place: cosine, rowNames: names,
     columnNames: names, upwards: true, selected: { row: payload.stream, column: payload.stream },
   });
-  at('.ts-own-title').textContent = `${named(payload.cursor)} from stream to stream`;
+  at('.ts-own-title').textContent = say('{token} from stream to stream', { token: named(payload.cursor) });
   const from = payload.first - payload.start;
   const labels = payload.labels.slice(from, from + payload.count);
   const here = payload.cursor - payload.first;
@@ -154,8 +183,8 @@ function drawAlike() {
     values: arrays[pairs], rows: payload.count, columns: payload.count, scale: 'diverging', place: cosine, rowNames: labels,
     columnNames: labels, upwards: false, selected: { row: here, column: here },
   });
-  at('.ts-pairs-title').textContent = `Tokens with each other in stream ${payload.stream}`;
-  at('.ts-compared').textContent = `tokens with each other: ${payload.compared}`;
+  at('.ts-pairs-title').textContent = say('Tokens with each other in stream {stream}', { stream: payload.stream });
+  at('.ts-compared').textContent = say('tokens with each other: {shown}', { shown: payload.compared });
   for (const chip of element.querySelectorAll('[data-pairs]')) chip.setAttribute('aria-pressed', String(chip.dataset.pairs === pairs));
 }
 
@@ -163,7 +192,7 @@ function drawAlike() {
 const strip = tokenscope.cells(at('.ts-vector'), {
   describe({ row, column }) {
     const index = row * CELLS.columns + column;
-    return index < arrays.vector.length ? [`dimension ${index}`, signed(arrays.vector[index], 4)] : ['beyond the last dimension'];
+    return index < arrays.vector.length ? [say('dimension {index}', { index }), signed(arrays.vector[index], 4)] : [say('beyond the last dimension')];
   },
 });
 
@@ -178,13 +207,14 @@ function drawVector() {
   const size = Math.max(3, Math.min(CELLS.largest, Math.floor(360 / rows)));
   canvas.style.width = `${columns * CELLS.largest}px`;
   canvas.style.height = `${rows * size}px`;
-  canvas.setAttribute('aria-label', `the ${length} dimensions of the vector; the largest are listed below`);
-  at('.ts-vector-of').textContent = `${named(payload.cursor)} in stream ${payload.rows[payload.stream]}`;
+  canvas.setAttribute('aria-label', say('the {count} dimensions of the vector; the largest are listed below', { count: length }));
+  at('.ts-vector-of').textContent = title();
   at('.ts-vector-low').textContent = `−${short(top)}`;
   at('.ts-vector-high').textContent = `+${short(top)}`;
-  at('.ts-vector-facts').textContent = `${length} dimensions, ${columns} in a row; length ${short(payload.length)}`;
-  at('.ts-largest-title').textContent =
-    `The ${payload.largest.length} largest dimensions; together they make ${tokenscope.percent(payload.share)} of the squared length:`;
+  at('.ts-vector-facts').textContent = say('{count} dimensions, {columns} in a row; length {length}', { count: length, columns, length: short(payload.length) });
+  at('.ts-largest-title').textContent = say('The {count} largest dimensions; together they make {share} of the squared length:', {
+    count: payload.largest.length, share: tokenscope.percent(payload.share),
+  });
   at('.ts-largest').replaceChildren(...payload.largest.map(([index, value]) => {
     const item = document.createElement('li');
     const [name, number] = ['ts-index', 'ts-number'].map((part) => {
@@ -211,7 +241,7 @@ function draw() {
   arrays = Object.fromEntries(['norm', 'turn', 'attention', 'mlp', 'points', 'alike', 'vector'].map((name) => [name, decode(payload[name])]));
   arrays.raw = decode(payload.pairs.raw);
   arrays.centred = decode(payload.pairs.centred);
-  at('.ts-residual-title').textContent = `${named(payload.cursor)} in stream ${payload.rows[payload.stream]}`;
+  at('.ts-residual-title').textContent = title();
   at('.ts-stepper output').textContent = payload.stream;
   at('.ts-stepper [data-by="-1"]').disabled = payload.stream === 0;
   at('.ts-stepper [data-by="1"]').disabled = payload.stream === payload.streams - 1;

@@ -1,6 +1,7 @@
 // How weights become colours: linear, square root or logarithm, as a function, as plotly's stops and as a legend.
 (() => {
   const { tokenscope } = window;
+  const { say, later } = tokenscope;
   const LEAST = 1e-4; // what the logarithmic scale begins with
   const SAMPLES = 33;
 
@@ -15,9 +16,9 @@
     log: (place) => LEAST ** (1 - place),
   };
   const LEGENDS = {
-    linear: ['weight 0', '0.5', '1'],
-    sqrt: ['weight 0', '0.25', '1'],
-    log: ['weight 0.0001 or less', '0.01', '1'],
+    linear: [later('weight 0'), '0.5', '1'],
+    sqrt: [later('weight 0'), '0.25', '1'],
+    log: [later('weight 0.0001 or less'), '0.01', '1'],
   };
 
   const stops = (scale) => tokenscope.colours[scale][tokenscope.theme()];
@@ -67,7 +68,7 @@
   // Fills a legend: <span class="ts-low">, a ramp, <span class="ts-middle">, <span class="ts-high">.
   function legend(host, transfer) {
     const [low, middle, high] = LEGENDS[transfer];
-    host.querySelector('.ts-low').textContent = low;
+    host.querySelector('.ts-low').textContent = say(low);
     host.querySelector('.ts-middle').textContent = middle;
     host.querySelector('.ts-high').textContent = high;
     host.querySelector('.ts-ramp').style.backgroundImage = tokenscope.gradient('sequential');

@@ -1,7 +1,7 @@
 // The popover "Share": a link to the view, the view as a file, and downloads. All are made for the view as it is when
 // they are asked for.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say } = tokenscope;
 const find = (name) => element.querySelector(`.ts-share-${name}`);
 const [button, panel, copy, why, told, list, chosen] = ['open', 'panel', 'copy', 'why', 'told', 'downloads', 'file'].map(find);
 const field = element.querySelector('#share-link');
@@ -30,7 +30,7 @@ async function ask(name, detail) {
     if (!answer.error) return answer;
     tell(answer.error, true);
   } catch {
-    tell('The server did not answer. Your text is kept on this page: try again.', true);
+    tell(say('The server did not answer. Your text is kept on this page: try again.'), true);
   }
   return null;
 }
@@ -51,13 +51,15 @@ async function draw() {
   const link = answer ? addressOf(answer.text) : '';
   const fits = Boolean(link) && link.length <= props.value.most;
   field.value = fits ? link : '';
-  field.placeholder = answer ? 'too long for a link' : 'no link';
+  field.placeholder = answer ? say('too long for a link') : say('no link');
   field.disabled = copy.disabled = !fits;
-  copy.textContent = 'Copy';
+  copy.textContent = say('Copy');
   find('save').disabled = !answer;
-  const most = tokenscope.whole(props.value.most);
-  why.textContent = !answer || fits ? '' : `A link to this view would have ${tokenscope.whole(link.length)} characters; many `
-    + `programs cut links off after ${most}. Save the view as a file, and open that instead.`;
+  const sizes = { length: tokenscope.whole(link.length), most: tokenscope.whole(props.value.most) };
+  why.textContent = !answer || fits ? '' : say(
+    'A link to this view would have {length} characters; many programs cut links off after {most}. Save the view as a file, and open that instead.',
+    sizes,
+  );
 }
 
 async function copied() {
@@ -65,34 +67,34 @@ async function copied() {
   try {
     await navigator.clipboard.writeText(field.value);
   } catch { // not every address may write to the clipboard; the older way needs only the selection
-    if (!document.execCommand('copy')) return tell('The browser does not let this page copy: press Ctrl+C.', true);
+    if (!document.execCommand('copy')) return tell(say('The browser does not let this page copy: press Ctrl+C.'), true);
   }
-  copy.textContent = 'Copied';
-  return tell('The link is copied.');
+  copy.textContent = say('Copied');
+  return tell(say('The link is copied.'));
 }
 
 // --- files ----------------------------------------------------------------------------------------------------------------
 async function download(entry, row) {
   row.disabled = true;
-  tell(`Making ${entry.title}`);
+  tell(say('Making {title}', { title: entry.title }));
   try {
     const file = entry.make ? await entry.make() : await fetched(entry.name);
     if (file) {
       tokenscope.saveFile(file.name, file.blob);
-      tell(`Saved as ${file.name}.`);
+      tell(say('Saved as {file}.', { file: file.name }));
     }
   } catch (error) {
-    tell(`This could not be made: ${error.message}`, true);
+    tell(say('This could not be made: {reason}', { reason: error.message }), true);
   }
   row.disabled = false;
 }
 
 /** Opens the view of a file, as it was chosen or dropped. */
 async function load(file) {
-  tell(`Opening ${file.name}`);
+  tell(say('Opening {file}', { file: file.name }));
   const large = file.size > props.value.most_file;
   const answer = large ? null : await ask('unpack', { text: await file.text() });
-  if (large) tell(`${file.name} is too large for a saved view.`, true);
+  if (large) tell(say('{file} is too large for a saved view.', { file: file.name }), true);
   if (!answer) return open({ keep: true }); // what is wrong stands there
   close();
   return tokenscope.arrive(answer);
@@ -134,7 +136,7 @@ button.addEventListener('click', () => (panel.hidden ? open() : close()));
 copy.addEventListener('click', copied);
 find('save').addEventListener('click', () => {
   tokenscope.saveFile(current.name, new Blob([current.text], { type: 'text/plain' }));
-  tell(`Saved as ${current.name}.`);
+  tell(say('Saved as {file}.', { file: current.name }));
 });
 find('load').addEventListener('click', () => chosen.click());
 chosen.addEventListener('change', () => {

@@ -1,5 +1,6 @@
 // Steering: two texts whose vectors' difference is added to a stream, the choice of stream and strength, what is in force.
 const { tokenscope } = window;
+const { say } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const sides = Object.fromEntries([...element.querySelectorAll('.ts-steer-side')].map((side) => [side.dataset.side, side]));
 const streams = find('.ts-steer-streams');
@@ -91,7 +92,7 @@ function drawExamples() {
       inputOf('minus').value = minus;
       stream = Math.round(depth * facts.layers);
       setStrength(strength);
-      find('.ts-steer-try').textContent = `made for the prompt “${prompt}”`;
+      find('.ts-steer-try').textContent = say('made for the prompt “{prompt}”', { prompt });
       drawStreams();
       drawSum();
       send();
@@ -124,7 +125,7 @@ function drawStreams() {
     button.children[1].firstChild.style.height = `${(100 * (Number.isFinite(share) ? share : 0)) / most}%`;
     button.children[2].textContent = index;
     button.setAttribute('aria-checked', String(index === stream));
-    button.setAttribute('aria-label', `stream ${index}, the difference is ${share.toFixed(2)} lengths`);
+    button.setAttribute('aria-label', say('stream {stream}, the difference is {share} lengths', { stream: index, share: share.toFixed(2) }));
     button.tabIndex = index === stream ? 0 : -1;
   });
 }
@@ -136,12 +137,13 @@ function drawSum() {
   add.disabled = !lengths || !usable || empty || facts.steers.length >= facts.most;
   const sum = find('.ts-steer-sum');
   if (!lengths) sum.textContent = '';
-  else if (empty) sum.textContent = `In stream ${stream} the two vectors are equal: adding their difference changes nothing.`;
-  else if (!usable) sum.textContent = 'The strength has to be a number from −1000 to 1000.';
-  else if (facts.steers.length >= facts.most) sum.textContent = `${facts.most} steerings are in force: take one back first.`;
+  else if (empty) sum.textContent = say('In stream {stream} the two vectors are equal: adding their difference changes nothing.', { stream });
+  else if (!usable) sum.textContent = say('The strength has to be a number from −1000 to 1000.');
+  else if (facts.steers.length >= facts.most) sum.textContent = say('{count} steerings are in force: take one back first.', { count: facts.most });
   else {
-    sum.textContent = `Adds ${signed(strength)} × ${relative(stream).toFixed(2)} = ` +
-      `${signed(Number((strength * relative(stream)).toFixed(2)))} usual lengths to stream ${stream}.`;
+    sum.textContent = say('Adds {strength} × {length} = {sum} usual lengths to stream {stream}.', {
+      strength: signed(strength), length: relative(stream).toFixed(2), sum: signed(Number((strength * relative(stream)).toFixed(2))), stream,
+    });
   }
 }
 
@@ -152,7 +154,8 @@ function setStrength(value) {
 
 function drawStart() {
   const kept = start.selectedIndex;
-  start.replaceChildren(new Option(`“${facts.at}” (${facts.start}) on`, facts.start), new Option('the first token on', 0));
+  const here = say('“{token}” ({position}) on', { token: facts.at, position: facts.start });
+  start.replaceChildren(new Option(here, facts.start), new Option(say('the first token on'), 0));
   start.selectedIndex = Math.max(0, kept);
 }
 
@@ -164,7 +167,7 @@ function makeRow() {
     .map(([name, className]) => Object.assign(document.createElement(name), { className }));
   Object.assign(range, { type: 'range', min: -4, max: 4, step: 0.1 });
   Object.assign(number, { type: 'number', min: -1000, max: 1000, step: 0.1 });
-  Object.assign(remove, { type: 'button', textContent: 'take back' });
+  Object.assign(remove, { type: 'button', textContent: say('take back') });
   const index = () => [...list.children].indexOf(row);
   const strengthen = (value) => tokenscope.act('strengthen', { index: index(), strength: value });
   range.addEventListener('input', () => {
@@ -186,14 +189,15 @@ function drawSteers() {
   while (list.children.length < steers.length) list.append(makeRow());
   steers.forEach(({ layer, strength, start: from, name, about }, index) => {
     const [words, range, number, remove] = list.children[index].children;
-    words.textContent = `stream ${layer}, ${from ? `from position ${from} on` : 'everywhere'}: ${name}`;
+    words.textContent = from ? say('stream {stream}, from position {position} on: {name}', { stream: layer, position: from, name })
+      : say('stream {stream}, everywhere: {name}', { stream: layer, name });
     words.title = about;
     // A slider under the finger is ahead of the answers.
     if (document.activeElement !== range) range.value = strength;
     if (document.activeElement !== number && document.activeElement !== range) number.value = strength;
-    range.setAttribute('aria-label', `strength of ${name}`);
-    number.setAttribute('aria-label', `strength of ${name} as a number`);
-    remove.setAttribute('aria-label', `take ${name} back`);
+    range.setAttribute('aria-label', say('strength of {name}', { name }));
+    number.setAttribute('aria-label', say('strength of {name} as a number', { name }));
+    remove.setAttribute('aria-label', say('take {name} back', { name }));
   });
 }
 

@@ -2,6 +2,7 @@
 // streams; the way of the cursor's token through all of them is drawn faintly. A mark is a button.
 window.tokenscope.streamMap = (() => {
   const { tokenscope } = window;
+  const { say } = tokenscope;
   const EDGE = { x: 60, y: 26 }; // room for labels
   const CHARACTER = { width: 6.8, height: 13 };
   const MOST_CHARACTERS = 10;
@@ -15,8 +16,8 @@ window.tokenscope.streamMap = (() => {
   // about: what the map is, for those who cannot see it; describe: the tooltip's lines for a position.
   return function streamMap(host, {
     onPick,
-    about = 'tokens on the map; up and down walk from token to token, Enter puts the cursor there',
-    describe = (position, label, stream) => [`“${label}” (${position})`, `in stream ${stream}`],
+    about = say('tokens on the map; up and down walk from token to token, Enter puts the cursor there'),
+    describe = (position, label, stream) => [`“${label}” (${position})`, say('in stream {stream}', { stream })],
   }) {
     const svg = tokenscope.svg('svg', { class: 'ts-map-picture', role: 'group', 'aria-label': about }, host);
     const lines = tokenscope.svg('g', { class: 'ts-map-lines' }, svg);

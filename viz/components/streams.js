@@ -1,6 +1,6 @@
 // Parallel streams: one track a token with its own prediction, the used one marked; above them how full the context is.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany } = tokenscope;
 const at = (selector) => element.querySelector(selector);
 const rows = at('.ts-stream-rows');
 const select = at('.ts-window');
@@ -8,14 +8,12 @@ const MOST_DOTS = 24; // blocks that are drawn one by one on a track
 let payload = null;
 let arrays = null;
 
-const counted = (number, one) => `${tokenscope.whole(number)} ${one}${number === 1 ? '' : 's'}`;
-
 // --- the context --------------------------------------------------------------------------------------------------------
 function drawContext() {
   const { limit, prompt, written, free, at_limit: words } = payload.context;
   const bar = at('.ts-context');
   bar.classList.toggle('ts-full', free === 0);
-  bar.setAttribute('aria-label', `${prompt} tokens of prompt and ${written} written of ${limit}`);
+  bar.setAttribute('aria-label', say('{prompt} tokens of prompt and {written} written of {limit}', { prompt, written, limit }));
   at('.ts-context-prompt').style.width = `${(100 * prompt) / limit}%`;
   at('.ts-context-written').style.width = `${(100 * written) / limit}%`;
   [prompt, written, free, limit].forEach((number, index) => {
@@ -24,8 +22,12 @@ function drawContext() {
   const told = at('.ts-context-told');
   told.classList.toggle('ts-full', free === 0);
   told.textContent = free
-    ? `Room for ${counted(free, 'more token')}. After that the model has no position for another, and a step answers: “${words}” Nothing is dropped silently.`
-    : `The context is full. ${words}`;
+    ? sayMany(
+      'Room for {count} more token. After that the model has no position for another, and a step answers: “{words}” Nothing is dropped silently.',
+      'Room for {count} more tokens. After that the model has no position for another, and a step answers: “{words}” Nothing is dropped silently.',
+      free, { words },
+    )
+    : say('The context is full. {words}', { words });
 }
 
 // --- the tracks ---------------------------------------------------------------------------------------------------------
@@ -44,9 +46,9 @@ function makeRow() {
 }
 
 function verdict(index, position) {
-  if (arrays.right[index] === 2) return position === payload.cursor ? 'used: it comes next' : '';
+  if (arrays.right[index] === 2) return position === payload.cursor ? say('used: it comes next') : '';
   const came = arrays.right[index] ? '✓' : `✗ ${payload.came[index]}`;
-  return position === payload.cursor ? `${came} · used` : came;
+  return position === payload.cursor ? say('{came} · used', { came }) : came;
 }
 
 function fillRow(row, index) {
@@ -78,10 +80,20 @@ function drawRows() {
 
 function hits() {
   const [[inside, prompt], [after, written]] = payload.hits;
-  const parts = [];
-  if (prompt) parts.push(`${inside} of ${counted(prompt, 'prediction')} inside the prompt came true`);
-  if (written) parts.push(`${after} of ${written} of the tokens after it were the first choice`);
-  return parts.length ? `${parts.join('; ')}.` : '';
+  const values = { inside, after, written };
+  if (!prompt && !written) return '';
+  if (!prompt) return say('{after} of {written} of the tokens after it were the first choice.', values);
+  if (!written) {
+    return sayMany(
+      '{inside} of {count} prediction inside the prompt came true.',
+      '{inside} of {count} predictions inside the prompt came true.', prompt, values,
+    );
+  }
+  return sayMany(
+    '{inside} of {count} prediction inside the prompt came true; {after} of {written} of the tokens after it were the first choice.',
+    '{inside} of {count} predictions inside the prompt came true; {after} of {written} of the tokens after it were the first choice.',
+    prompt, values,
+  );
 }
 
 function draw() {
@@ -90,8 +102,13 @@ function draw() {
   arrays = { probability: tokenscope.decode(payload.probability), right: tokenscope.decode(payload.right) };
   drawContext();
   drawRows();
-  at('.ts-streams-title').textContent = `${counted(payload.cursor + 1, 'track')} side by side, one ${payload.cursor ? 'used' : 'of them used'}`;
-  at('.ts-through').textContent = `a vector of ${tokenscope.whole(payload.width)} numbers, through ${counted(payload.layers, 'block')}`;
+  at('.ts-streams-title').textContent = sayMany(
+    '{count} track side by side, one of them used', '{count} tracks side by side, one used', payload.cursor + 1,
+  );
+  at('.ts-through').textContent = sayMany(
+    'a vector of {width} numbers, through {count} block', 'a vector of {width} numbers, through {count} blocks',
+    payload.layers, { width: tokenscope.whole(payload.width) },
+  );
   at('.ts-hits').textContent = hits();
   at('.ts-shown').textContent = payload.shown;
   element.querySelector('.ts-streams').dataset.drawn = String(payload.total);

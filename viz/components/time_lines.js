@@ -1,6 +1,7 @@
 // Lines of seconds over positions, one a run: a dot for each token as measured, a line through running medians.
 window.tokenscope.timeLines = (() => {
   const { tokenscope } = window;
+  const { say } = tokenscope;
   const BOX = { height: 260, left: 58, right: 14, top: 12, bottom: 40 };
   const DASHES = ['', '7 3'];
   const colourOf = (run) => tokenscope.colours.variables[tokenscope.theme()][['amount', 'accent'][run]];
@@ -42,7 +43,7 @@ window.tokenscope.timeLines = (() => {
         tokenscope.svg('text', { ...text, ...place }, svg).textContent = position;
       }
       const middle = { x: (BOX.left + width - BOX.right) / 2, y: BOX.height - 6, 'text-anchor': 'middle' };
-      tokenscope.svg('text', { ...text, ...middle }, svg).textContent = 'position of the new token; up: wall time of each';
+      tokenscope.svg('text', { ...text, ...middle }, svg).textContent = say('position of the new token; up: wall time of each');
     }
 
     function drawRun(svg, run) {
@@ -86,7 +87,7 @@ window.tokenscope.timeLines = (() => {
       const share = (event.clientX - host.getBoundingClientRect().left - BOX.left) / Math.max(1, width - BOX.left - BOX.right);
       const token = Math.min(shown.done - 1, Math.max(0, Math.round(share * (shown.total - 1))));
       const lines = names.map((name, run) => `${name}: ${written(of(shown.seconds, run, token))}`);
-      tokenscope.showTip(event.clientX, event.clientY, [`position ${shown.start + token}`, ...lines]);
+      tokenscope.showTip(event.clientX, event.clientY, [say('position {position}', { position: shown.start + token }), ...lines]);
     });
     host.addEventListener('mouseleave', tokenscope.hideTip);
     new ResizeObserver(schedule).observe(host);
@@ -96,7 +97,7 @@ window.tokenscope.timeLines = (() => {
       draw(times) {
         shown = times;
         const last = names.map((name, run) => `${name}: ${written(of(times.lines, run, times.done - 1))}`);
-        host.setAttribute('aria-label', `seconds for each new token against its position; at the end ${last.join(', ')}`);
+        host.setAttribute('aria-label', say('seconds for each new token against its position; at the end {times}', { times: last.join(', ') }));
         schedule();
       },
       sample,

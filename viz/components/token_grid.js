@@ -159,13 +159,13 @@ window.tokenscope.tokenGrid = (() => {
       requestAnimationFrame(paint);
     }
 
-    function say() {
+    function tell() {
       const { row, column } = grid.selected;
       host.setAttribute('aria-valuemin', 0);
       host.setAttribute('aria-valuemax', grid.rows * grid.columns - 1);
       host.setAttribute('aria-valuenow', Math.max(0, row * grid.columns + column));
       const there = row >= 0 && row < grid.rows && column >= 0 && column < grid.columns;
-      host.setAttribute('aria-valuetext', there ? describe(row, column).join(', ') : 'none');
+      host.setAttribute('aria-valuetext', there ? describe(row, column).join(', ') : tokenscope.say('none'));
       Object.assign(host.dataset, { row, column });
     }
 
@@ -179,7 +179,7 @@ window.tokenscope.tokenGrid = (() => {
 
     function pick(row, column) {
       grid.selected = { row, column }; // shown at once; the answer confirms it
-      say();
+      tell();
       schedule();
       onPick(row, column);
     }
@@ -213,7 +213,7 @@ window.tokenscope.tokenGrid = (() => {
       //   selected: { row, column }, either -1 for none, write: value to the number in its cell, on a diverging scale }
       draw(newGrid) {
         grid = { ...newGrid, selected: { ...newGrid.selected } };
-        say();
+        tell();
         schedule();
       },
     };

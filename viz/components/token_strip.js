@@ -1,11 +1,15 @@
 // The token strip: one button a token, reused from answer to answer; only what changed is touched.
 const { tokenscope } = window;
+const { say } = tokenscope;
 const strip = element.querySelector('.ts-tokens');
 const legend = element.querySelector('.ts-legend');
 const select = element.querySelector('select');
+const note = element.querySelector('.ts-strip-note');
+const opener = note.querySelector('button');
 const MARKS = /([·↵⇥∅]|⟨U\+[0-9A-F]+⟩|\\x[0-9A-F]{2}|[\u2400-\u241f])/;
 const drawn = []; // what each token's elements show now
 let payload = null;
+let noted = ''; // what the note says
 let arrays = null;
 let contributed = null; // the latest result of the tab Inputs, where it is asked for and about this text
 
@@ -75,28 +79,34 @@ function drawLegend() {
   legend.hidden = !payload.legend && !contributed;
   drawNote();
   if (legend.hidden) return;
-  const { title, unit, top, open } = payload.legend || { title: `contribution to ${choiceOf(contributed)}`, unit: 'logits', top: contributed.top };
+  const { title, unit, top, open } = payload.legend
+    || { title: say('contribution to {choice}', { choice: choiceOf(contributed) }), unit: say('logits'), top: contributed.top };
   const low = contributed ? `−${top.toFixed(2)}` : '0';
   const high = contributed ? `+${top.toFixed(2)}` : `${Number(top.toFixed(2))}`;
   legend.querySelector('.ts-ramp').style.backgroundImage = tokenscope.gradient(contributed ? 'diverging_tint' : 'tint');
   legend.querySelector('.ts-low').textContent = low;
-  legend.querySelector('.ts-high').textContent = `${high}${open ? ' or more' : ''} ${unit}`.trim();
+  legend.querySelector('.ts-high').textContent = (open ? say('{value} or more {unit}', { value: high, unit }) : `${high} ${unit}`).trim();
   legend.title = title;
-  legend.setAttribute('aria-label', `${title}, from ${low} to ${top.toFixed(2)} ${unit}`);
+  legend.setAttribute('aria-label', say('{title}, from {low} to {high} {unit}', { title, low, high: top.toFixed(2), unit }));
 }
 
-const choiceOf = ({ label, rival, position }) =>
-  `“${label}”${rival ? ` against “${rival}”` : ''} after “${payload.labels[position]}” (${position})`;
+function choiceOf({ label, rival, position }) {
+  const values = { token: label, rival, after: payload.labels[position], position };
+  return rival ? say('“{token}” against “{rival}” after “{after}” ({position})', values)
+    : say('“{token}” after “{after}” ({position})', values);
+}
 
 // Says what the contributions are to, or how to get them.
 function drawNote() {
-  const note = element.querySelector('.ts-strip-note');
   note.hidden = payload.shade !== 'contribution';
   if (note.hidden) return;
-  note.querySelector('button').hidden = Boolean(contributed);
   const absent = tokenscope.contribution.latest()
-    ? 'The contributions were to a choice in another text: run them again in the tab' : 'No contributions yet: run them in the tab';
-  note.firstElementChild.textContent = contributed ? `to ${choiceOf(contributed)}, by ${contributed.name}` : absent;
+    ? say('The contributions were to a choice in another text: run them again in the tab {tab}') : say('No contributions yet: run them in the tab {tab}');
+  const words = contributed ? say('to {choice}, by {method}', { choice: choiceOf(contributed), method: contributed.name }) : absent;
+  if (words === noted) return; // so that the button keeps its focus
+  noted = words;
+  if (contributed) note.textContent = words;
+  else tokenscope.weave(note, words, { tab: opener });
 }
 
 function findContributed() {
@@ -133,21 +143,24 @@ function draw() {
 }
 
 function describe(position) {
-  const lines = [`${payload.labels[position]}`, `position ${position} · id ${arrays.ids[position]}`];
+  const lines = [payload.labels[position], say('position {position} · id {id}', { position, id: arrays.ids[position] })];
   const surprisal = arrays.surprisal[position];
-  if (Number.isNaN(surprisal)) lines.push('nothing before it, so no prediction');
+  if (Number.isNaN(surprisal)) lines.push(say('nothing before it, so no prediction'));
   else {
-    lines.push(`probability ${tokenscope.percent(Math.exp(-surprisal))} · rank ${arrays.rank[position] + 1}`);
-    lines.push(`surprisal ${surprisal.toFixed(2)} nats · entropy ${arrays.entropy[position].toFixed(2)} nats`);
+    const [share, rank] = [tokenscope.percent(Math.exp(-surprisal)), arrays.rank[position] + 1];
+    lines.push(say('probability {share} · rank {rank}', { share, rank }));
+    lines.push(say('surprisal {surprisal} nats · entropy {entropy} nats', {
+      surprisal: surprisal.toFixed(2), entropy: arrays.entropy[position].toFixed(2),
+    }));
   }
   if (payload.shade === 'attention' && arrays.values && !Number.isNaN(arrays.values[position])) {
-    lines.push(`attention ${tokenscope.percent(arrays.values[position])}`);
+    lines.push(say('attention {share}', { share: tokenscope.percent(arrays.values[position]) }));
   }
   if (contributed && !Number.isNaN(contributed.score[position] ?? NaN)) {
     const score = contributed.score[position];
-    lines.push(`contributed ${score < 0 ? '−' : '+'}${Math.abs(score).toFixed(4)} logits`);
+    lines.push(say('contributed {value} logits', { value: `${score < 0 ? '−' : '+'}${Math.abs(score).toFixed(4)}` }));
   }
-  lines.push(position < payload.prompt_length ? 'prompt' : 'written by the model or taken by you');
+  lines.push(position < payload.prompt_length ? say('prompt') : say('written by the model or taken by you'));
   return lines;
 }
 
@@ -180,7 +193,7 @@ strip.addEventListener('mousemove', (event) => {
 strip.addEventListener('mouseleave', tokenscope.hideTip);
 
 select.addEventListener('change', () => tokenscope.act('shade', { shade: select.value }));
-element.querySelector('.ts-strip-note button').addEventListener('click', () => tokenscope.act('open_tab', { tab: 'inputs' }));
+opener.addEventListener('click', () => tokenscope.act('open_tab', { tab: 'inputs' }));
 tokenscope.contribution.onChange(() => { if (payload?.shade === 'contribution') draw(); });
 tokenscope.onTheme(draw);
 watch('value', draw);

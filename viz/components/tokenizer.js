@@ -1,6 +1,6 @@
 // The tokenizer: the text token by token, the same text cut in other ways, messages as received, the vocabulary.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say, sayMany, later } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const PAGE = 20;
 const forms = { cut: find('.ts-cut-form'), search: find('.ts-search-form') };
@@ -32,20 +32,24 @@ function buttonIn(cell, label, data, name) {
   return button;
 }
 
+const entryIn = (cell, token, id) => buttonIn(cell, token, { entry: id }, say('{token}, id {id}: show its embedding', { token, id }));
+
 // --- the text ----------------------------------------------------------------------------------------------------------
 function drawTable() {
   const { table } = payload;
-  const bold = table.start + table.ids.length > table.prompt ? '; what was written is bold' : '';
-  find('.ts-text-shown').textContent = `${table.shown}${bold}`;
+  const bold = table.start + table.ids.length > table.prompt;
+  const [, specialName] = payload.facts.kinds.find(([kind]) => kind === 'special') || [];
+  find('.ts-text-shown').textContent = bold ? say('{shown}; what was written is bold', { shown: table.shown }) : table.shown;
   fill(find('.ts-text-table tbody'), table.ids.length, ['ts-number', 'ts-number', '', 'ts-hex', 'ts-kind'], (row, index) => {
     const position = table.start + index;
     const here = position === table.cursor;
     row.classList.toggle('ts-here', here);
     row.classList.toggle('ts-written-row', position >= table.prompt);
-    row.classList.toggle('ts-special-row', table.kinds[index] === 'special');
+    row.classList.toggle('ts-special-row', table.kinds[index] === specialName);
     write(row.cells[0], position);
     write(row.cells[1], table.ids[index]);
-    const button = buttonIn(row.cells[2], table.labels[index], { position }, `${table.labels[index]}, position ${position}, id ${table.ids[index]}`);
+    const token = { token: table.labels[index], position, id: table.ids[index] };
+    const button = buttonIn(row.cells[2], token.token, { position }, say('{token}, position {position}, id {id}', token));
     if (here) button.setAttribute('aria-current', 'true');
     else button.removeAttribute('aria-current');
     write(row.cells[3], table.hex[index]);
@@ -63,16 +67,24 @@ function drawPieces(host, row) {
     const piece = host.children[index];
     piece.className = `ts-piece${marked.has(index) ? ' ts-special' : ''}`;
     write(piece, label);
-    piece.title = ids.length ? `id ${ids[index]}` : '';
+    piece.title = ids.length ? say('id {id}', { id: ids[index] }) : '';
   });
-  if (row.count > labels.length) make('span', 'ts-piece ts-more-pieces', host, `… and ${tokenscope.whole(row.count - labels.length)} more`);
+  const more = row.count - labels.length;
+  if (more > 0) make('span', 'ts-piece ts-more-pieces', host, sayMany('… and {count} more', '… and {count} more', more));
+}
+
+function rateOf({ unit, lossless, per_word: rate }) {
+  if (unit === 'word') return '';
+  const number = rate?.toFixed(2);
+  if (lossless) return rate === null ? '' : say('{number} a word', { number });
+  return rate === null ? say('not all of the text comes back') : say('{number} a word; not all of the text comes back', { number });
 }
 
 function drawCuts() {
   const answer = cut || payload.cut;
   const stale = cut && !cut.typed && cut.of !== payload.cut.of;
-  const of = answer.typed ? 'the text that was typed' : 'the present text, special tokens left out';
-  find('.ts-cut-of').textContent = stale ? 'an earlier text: cut again for the present one' : of;
+  const of = answer.typed ? say('the text that was typed') : say('the present text, special tokens left out');
+  find('.ts-cut-of').textContent = stale ? say('an earlier text: cut again for the present one') : of;
   find('.ts-cuts').classList.toggle('ts-stale', Boolean(stale));
   find('.ts-cut-present').hidden = !cut;
   if (!find('.ts-cut-name').value && document.activeElement !== find('.ts-cut-name')) find('.ts-cut-name').value = answer.name;
@@ -89,57 +101,59 @@ function drawCuts() {
     host.children[index].dataset.unit = row.unit;
     title.children[0].textContent = row.title;
     title.children[1].textContent = tokenscope.whole(row.count);
-    const rate = row.per_word === null || row.unit === 'word' ? '' : `${row.per_word.toFixed(2)} a word`;
-    title.children[2].textContent = row.lossless || row.unit === 'word' ? rate : `${rate}; not all of the text comes back`;
+    title.children[2].textContent = rateOf(row);
     drawPieces(pieces, row);
   });
   const wrong = element.querySelector('[data-ask="cut"]');
-  if (!cut && answer.lacking) say(wrong, answer.lacking);
+  if (!cut && answer.lacking) tell(wrong, answer.lacking);
 }
 
 // --- messages ----------------------------------------------------------------------------------------------------------
 const SENT = {
-  raw: 'The present text began with it, raw.',
-  chat: 'The present text began with it, in the template.',
-  '': 'The present text began with neither of the two.',
+  raw: later('The present text began with it, raw.'),
+  chat: later('The present text began with it, in the template.'),
+  '': later('The present text began with neither of the two.'),
 };
 
 function drawForms() {
-  find('.ts-form-of').textContent = shown.text ? `“${shown.text.length > 80 ? `${shown.text.slice(0, 79)}…` : shown.text}”` : 'an empty one';
-  find('.ts-sent').textContent = shown === payload.forms ? SENT[shown.sent] : 'This is what the prompt box holds; it has not been sent yet.';
+  find('.ts-form-of').textContent = shown.text ? `“${shown.text.length > 80 ? `${shown.text.slice(0, 79)}…` : shown.text}”` : say('an empty one');
+  find('.ts-sent').textContent = shown === payload.forms ? say(SENT[shown.sent]) : say('This is what the prompt box holds; it has not been sent yet.');
   for (const name of ['raw', 'chat']) {
     const column = element.querySelector(`[data-form="${name}"]`);
     const form = shown[name];
     for (const part of ['.ts-written', '.ts-pieces', '.ts-form-count', '[data-start]']) column.querySelector(part).hidden = !form;
     if (!form) continue;
-    column.querySelector('.ts-form-count').textContent = `${tokenscope.whole(form.count)} tokens`;
+    column.querySelector('.ts-form-count').textContent = sayMany('{count} token', '{count} tokens', form.count);
     column.querySelector('.ts-written').textContent = form.written;
     drawPieces(column.querySelector('.ts-pieces'), form);
   }
   const none = find('.ts-no-template');
   none.hidden = Boolean(shown.chat);
-  none.textContent = shown.chat ? '' : 'This model has no chat template: every message is sent raw.';
+  none.textContent = shown.chat ? '' : say('This model has no chat template: every message is sent raw.');
 }
 
 function drawSpecial() {
   const { ids, labels, roles, more } = payload.special;
   fill(find('.ts-special-table tbody'), ids.length, ['ts-number', '', ''], (row, index) => {
     write(row.cells[0], ids[index]);
-    buttonIn(row.cells[1], labels[index], { entry: ids[index] }, `${labels[index]}, id ${ids[index]}: show its embedding`);
+    entryIn(row.cells[1], labels[index], ids[index]);
     write(row.cells[2], roles[index]);
   });
   find('.ts-special-table').hidden = !ids.length;
-  find('.ts-special-more').textContent = ids.length
-    ? (more ? `${tokenscope.whole(more)} more; the search below finds them by their kind.` : '') : 'This tokenizer has none.';
+  const others = sayMany(
+    '{count} more; the search below finds them by their kind.', '{count} more; the search below finds them by their kind.', more,
+  );
+  find('.ts-special-more').textContent = ids.length ? (more ? others : '') : say('This tokenizer has none.');
 }
 
 // --- the vocabulary ----------------------------------------------------------------------------------------------------
 function drawKinds() {
   const { size, known, kinds } = payload.facts;
-  const beyond = size > known ? `, ${tokenscope.whole(size - known)} of which the tokenizer does not use` : '';
-  find('.ts-vocabulary-size').textContent = `${tokenscope.whole(size)} ids${beyond}`;
+  const counts = { size: tokenscope.whole(size), count: tokenscope.whole(size - known) };
+  find('.ts-vocabulary-size').textContent = size > known
+    ? say('{size} ids, {count} of which the tokenizer does not use', counts) : say('{size} ids', counts);
   const select = find('.ts-search-kind');
-  const options = [['', `every kind (${tokenscope.whole(size)})`], ...kinds.map(([kind, name, count]) => [kind, `${name} (${tokenscope.whole(count)})`])];
+  const options = [['', say('every kind ({size})', counts)], ...kinds.map(([kind, name, count]) => [kind, `${name} (${tokenscope.whole(count)})`])];
   while (select.options.length > options.length) select.remove(select.options.length - 1);
   options.forEach(([value, text], index) => {
     const option = select.options[index] || make('option', '', select);
@@ -150,12 +164,15 @@ function drawKinds() {
 function drawPage() {
   const { ids, labels, hex, lengths, kinds, total, begin } = page;
   find('.ts-found').textContent = ids.length
-    ? `${tokenscope.whole(begin + 1)} to ${tokenscope.whole(begin + ids.length)} of ${tokenscope.whole(total)}` : 'No token fits. Try less of the word, or every kind.';
+    ? say('{first} to {last} of {total}', {
+      first: tokenscope.whole(begin + 1), last: tokenscope.whole(begin + ids.length), total: tokenscope.whole(total),
+    })
+    : say('No token fits. Try less of the word, or every kind.');
   element.querySelector('[data-page="-1"]').disabled = begin === 0;
   element.querySelector('[data-page="1"]').disabled = begin + ids.length >= total;
   fill(find('.ts-vocabulary-table tbody'), ids.length, ['ts-number', '', 'ts-hex', 'ts-number', 'ts-kind'], (row, index) => {
     write(row.cells[0], ids[index]);
-    buttonIn(row.cells[1], labels[index], { entry: ids[index] }, `${labels[index]}, id ${ids[index]}: show its embedding`);
+    entryIn(row.cells[1], labels[index], ids[index]);
     write(row.cells[2], hex[index]);
     write(row.cells[3], lengths[index]);
     write(row.cells[4], kinds[index]);
@@ -164,7 +181,7 @@ function drawPage() {
 
 function ask(what, detail) {
   asked = what;
-  say(element.querySelector(`[data-ask="${what}"]`), '');
+  tell(element.querySelector(`[data-ask="${what}"]`), '');
   tokenscope.act('scan', { what: 'tokenizer', ask: what, ...detail });
 }
 
@@ -173,7 +190,7 @@ function search(changes) {
   ask('search', sought);
 }
 
-function say(node, words) {
+function tell(node, words) {
   node.hidden = !words;
   node.textContent = words;
 }
@@ -193,7 +210,7 @@ function adopt(fresh) {
     [cut, sought] = [null, { text: '', match: 'contains', kind: '', begin: 0 }];
     for (const input of element.querySelectorAll('input')) input.value = '';
     find('.ts-search-match').value = 'contains';
-    say(element.querySelector('[data-ask="cut"]'), '');
+    tell(element.querySelector('[data-ask="cut"]'), '');
   }
   if (other || !page) page = fresh.page;
   if (other || begun || !shown) shown = fresh.forms;
@@ -235,7 +252,7 @@ element.addEventListener('click', (event) => {
     cut = null;
     find('.ts-cut-text').value = '';
     find('.ts-cut-name').value = '';
-    say(element.querySelector('[data-ask="cut"]'), '');
+    tell(element.querySelector('[data-ask="cut"]'), '');
     drawCuts();
   } else if (data?.position) tokenscope.act('cursor', { position: Number(data.position) });
   else if (data?.entry) tokenscope.act('entry', { token: Number(data.entry) });
@@ -256,7 +273,7 @@ for (const select of element.querySelectorAll('.ts-search-form select')) select.
 // The answer to what was asked here is told here.
 window.addEventListener('tokenscope-error', ({ detail }) => {
   if (!asked || detail.kind !== 'error') return;
-  say(element.querySelector(`[data-ask="${asked}"]`), detail.words);
+  tell(element.querySelector(`[data-ask="${asked}"]`), detail.words);
   asked = '';
 });
 watch('value', draw);

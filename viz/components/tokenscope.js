@@ -88,7 +88,8 @@ window.tokenscope = (() => {
     if (name && name !== playing) return;
     waiting.length = 0;
     answered(false);
-    for (const listener of failures) listener('The server did not answer. Your text is kept on this page: try again.');
+    const words = window.tokenscope.say('The server did not answer. Your text is kept on this page: try again.');
+    for (const listener of failures) listener(words);
   }
 
   const failures = [];

@@ -1,6 +1,6 @@
 // The walk through the chapter: one stop at a time. Which stop is open stands in the address, so that a link opens it.
 const { tokenscope } = window;
-const { make } = tokenscope;
+const { make, say } = tokenscope;
 const at = (selector) => element.querySelector(selector);
 const all = at('.ts-walk-all');
 const KEPT = 'tokenscope-stop'; // tells a reload, which keeps the open tab, from a link, which opens the stop's
@@ -52,12 +52,12 @@ function draw() {
   at('.ts-walk-stop').hidden = !open;
   if (!open) return;
   const { words, lacks, figures } = stops()[stop];
-  at('.ts-walk-count').textContent = `Stop ${stop + 1} of ${stops().length}`;
+  at('.ts-walk-count').textContent = say('Stop {number} of {count}', { number: stop + 1, count: stops().length });
   all.replaceChildren(...stops().map(({ title }, index) => new Option(`${index + 1}. ${title}`, index)));
   all.value = String(stop);
   at('.ts-walk-words').textContent = words;
   at('.ts-walk-lacks').textContent = lacks.join(' ');
-  at('.ts-walk-figures').textContent = `Hands-On LLMs, figures ${figures}`;
+  at('.ts-walk-figures').textContent = say('Hands-On LLMs, figures {figures}', { figures });
   at('.ts-walk-back').disabled = stop === 0;
   at('.ts-walk-next').disabled = stop === stops().length - 1;
   drawTries();

@@ -27,7 +27,7 @@ window.tokenscope.waterfall = (() => {
         const text = String(Number(value.toPrecision(6))).replace('-', '−');
         tokenscope.svg('text', { x: BOX.left - 6, y: y + 4, class: 'ts-tick-name' }, svg, text);
       }
-      tokenscope.svg('text', { x: 2, y: 11, class: 'ts-axis-name' }, svg, 'logits');
+      tokenscope.svg('text', { x: 2, y: 11, class: 'ts-axis-name' }, svg, tokenscope.say('logits'));
     }
 
     function drawStep(step, index, scale, wide) {

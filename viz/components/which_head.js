@@ -1,5 +1,6 @@
 // Which head looks at this: bars and a grid of all heads for the chosen tokens, and the selected head's strongest pairs.
 const { tokenscope } = window;
+const { say } = tokenscope;
 const rows = element.querySelector('.ts-head-rows');
 const chosen = element.querySelector('.ts-chosen-list');
 const pairs = element.querySelector('.ts-pairs');
@@ -18,7 +19,7 @@ const grid = tokenscope.headGrid(element.querySelector('.ts-head-canvas'), {
     context.fillStyle = colour;
     context.fillRect(x, y, size, size);
   },
-  describe: (layer, head) => [`${tokenscope.percent(weights[at(layer, head)])} of its attention`],
+  describe: (layer, head) => [say('{share} of its attention', { share: tokenscope.percent(weights[at(layer, head)]) })],
   limits: { largest: 44, smallest: 9, height: 460 },
 });
 
@@ -32,18 +33,21 @@ function drawQuestion({ query, hide }) {
     button.className = 'ts-chip';
     button.dataset.position = key[0];
     button.textContent = `${key[1]} (${key[0]}) ×`;
-    button.setAttribute('aria-label', `no longer ask about ${named(key)}`);
+    button.setAttribute('aria-label', say('no longer ask about {token}', { token: named(key) }));
     return button;
   }));
   if (!ranking) {
-    question.textContent = `Which head looks from ${named(query)} at … ? Choose one or more tokens: Shift-click them in the ` +
-      'text, press K with the cursor on one, or press + in the list of the tab Attention.';
+    question.textContent = say(
+      'Which head looks from {token} at … ? Choose one or more tokens: Shift-click them in the text, press K with the cursor on one, or press + in the list of the tab Attention.',
+      { token: named(query) },
+    );
     return;
   }
-  const ahead = ranking.ahead.length ? ' Tokens after the cursor cannot be seen from it.' : '';
-  const hidden = ranking.hidden_keys.length ? ' A chosen token is hidden by the switch above, so no head can look at it.' : '';
-  question.textContent = `Which head looks from ${named(query)} at`;
-  if (ahead || hidden) question.textContent += ` …?${ahead}${hidden} Chosen:`;
+  const notes = [];
+  if (ranking.ahead.length) notes.push(say('Tokens after the cursor cannot be seen from it.'));
+  if (ranking.hidden_keys.length) notes.push(say('A chosen token is hidden by the switch above, so no head can look at it.'));
+  question.textContent = notes.length ? [say('Which head looks from {token} at …?', { token: named(query) }), ...notes, say('Chosen:')].join(' ')
+    : say('Which head looks from {token} at', { token: named(query) });
   element.querySelector('.ts-which').dataset.hide = hide;
 }
 
@@ -52,7 +56,7 @@ function drawRows() {
   if (!ranking) return;
   rows.replaceChildren(...ranking.order.map(([layer, head]) => {
     const off = ranking.ablated.some(([one, other]) => one === layer && other === head);
-    const group = ranking.shared ? `kv ${groups[at(layer, head)]}` : '';
+    const group = ranking.shared ? say('kv {group}', { group: groups[at(layer, head)] }) : '';
     return tokenscope.headRow({ layer, head, group, off, share: weights[at(layer, head)], number: tokenscope.percent(weights[at(layer, head)]) });
   }));
   mark();
@@ -68,7 +72,7 @@ function mark() {
 
 function drawPairs(found) {
   const title = element.querySelector('.ts-pairs-title');
-  title.textContent = found ? `What L${found.layer} H${found.head} connects most` : '';
+  title.textContent = found ? say('What {head} connects most', { head: `L${found.layer} H${found.head}` }) : '';
   if (!found) {
     pairs.replaceChildren();
     return;
@@ -103,8 +107,10 @@ function draw() {
   const hidden = payload.hide !== 'none' && ranking && ranking.mean_hidden !== null;
   note.hidden = !hidden;
   if (hidden) {
-    note.textContent = `${payload.hide === 'first' ? 'The first token is' : 'Special tokens are'} hidden: ` +
-      `${tokenscope.percent(ranking.mean_hidden)} of this token's attention, over all heads; the rest is scaled up to 1.`;
+    const share = tokenscope.percent(ranking.mean_hidden);
+    note.textContent = payload.hide === 'first'
+      ? say('The first token is hidden: {share} of this token\'s attention, over all heads; the rest is scaled up to 1.', { share })
+      : say('Special tokens are hidden: {share} of this token\'s attention, over all heads; the rest is scaled up to 1.', { share });
   }
   drawQuestion(payload);
   drawRows();
