@@ -30,8 +30,9 @@ from viz.panels.models import Models
 from viz.panels.page import build_page
 from viz.panels.shielding import LARGEST_UPLOAD, Shield
 
-# Whose messages the log level is about.
-LOGGED = ("tokenscope", "gradio", "httpx", "huggingface_hub", "transformers")
+# Whose messages the log level is about, and who tells nothing but errors: names of models that visitors type.
+LOGGED = ("tokenscope", "gradio")
+QUIET = ("httpx", "httpx2", "huggingface_hub", "transformers", "accelerate", "peft")
 log = logging.getLogger("tokenscope")
 THREADS = 40  # for all but waiting; gradio's own number
 
@@ -76,6 +77,7 @@ def serve(  # noqa: PLR0913 - each is a setting of its own
         footer_links=[],
         run_history=False,
         ssr_mode=False,
+        enable_monitoring=False,  # it would print a key, and show what others ask for
         quiet=not wait,
         # Else gradio gives up where the first page takes 3 seconds, as on a busy machine; its server answers by then.
         _frontend=False,
@@ -121,10 +123,12 @@ def models_of(settings: Settings) -> Models:
 
 
 def log_from(level: str) -> None:
-    """Logs what Tokenscope and the libraries below it have to say, from a level on; never what a visitor types."""
+    """Logs what Tokenscope has to say, from a level on; never what a visitor types."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in LOGGED:
         logging.getLogger(name).setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel("ERROR")
     for name in unknown():
         log.warning("%s is no setting; python app.py --help lists them", name)
 

@@ -90,7 +90,7 @@ class Library:
                 model = load(name, device=self._device, dtype=numbers, progress=progress, shelf_bytes=self.shelf_bytes)
                 model.most_tokens = min(model.most_tokens, self.most_tokens or model.most_tokens)
                 self._send(model)
-                log.info("loaded %r, %.1f MB of weights", name, model.weight_bytes / 2**20)
+                log.info("loaded a %s, %.1f MB of weights", model.card().architecture, model.weight_bytes / 2**20)
                 with self._lock:
                     self._keep(name, dtype, model)
         return model

@@ -152,8 +152,10 @@ def test_each_setting_reaches_what_it_is_about(monkeypatch: pytest.MonkeyPatch, 
     assert (model.card().device, model.card().dtype) == ("cpu", "float32")
     assert (model.most_tokens, model._shelf.limit) == (9, 3 * 2**20)
     assert kept._library.limit == 2**30
-    for name in ("tokenscope", "gradio", "httpx", "transformers"):
+    for name in ("tokenscope", "gradio"):
         assert logging.getLogger(name).getEffectiveLevel() == logging.INFO
+    for name in ("httpx", "httpx2", "huggingface_hub", "transformers"):  # they tell names that visitors type
+        assert logging.getLogger(name).getEffectiveLevel() == logging.ERROR
     app.log_from("warning")
     given.clear()
     models.clear()

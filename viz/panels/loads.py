@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from model_runtime.errors import LoadingStopped, TokenscopeError
+from viz.panels.faults import log_fault
 from viz.sentences import say
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Loads:
                     first = say("Waiting for the load of {model} to end", model=others[-1])
                 unknown = TokenscopeError(say("{model} could not be loaded; the server's log says why.", model=name))
                 load = self._loads[key] = _Load(name, (first, None), unknown)
-                threading.Thread(target=self._work, args=(key, load), name=f"load {name}", daemon=True).start()
+                threading.Thread(target=self._work, args=(key, load), name="load", daemon=True).start()
             load.waiting.append(left)
             self._left[page] = left
         return load, left
@@ -132,6 +133,8 @@ class Loads:
             load.error = None
         except TokenscopeError as error:
             load.error = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, those that wait are told, and its message is not logged
+            log_fault(error)
         finally:
             with self._lock:
                 load.ended.set()

@@ -102,9 +102,14 @@ class Models:
         shown = model.card()
         exact = f"{shown.name}@{shown.revision}" if shown.revision else shown.name
         if name not in (own, exact, named):
+            own, other = shorten(repr(exact), MOST_QUOTED), shorten(repr(name), MOST_QUOTED)
             raise ModelNotFound(
-                f"This page shows {shorten(repr(exact), MOST_QUOTED)}, and {shorten(repr(name), MOST_QUOTED)} is "
-                "another revision. Begin the text anew here, or open it where that revision may be named."
+                say(
+                    "This page shows {model}, and {other} is another revision. Begin the text anew here, or open it "
+                    "where that revision may be named.",
+                    model=own,
+                    other=other,
+                )
             )
         return model
 

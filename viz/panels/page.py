@@ -20,6 +20,7 @@ from viz.panels.answering import Answering
 from viz.panels.answers import Answer, Desk
 from viz.panels.api import endpoints
 from viz.panels.arriving import LARGEST, readable
+from viz.panels.guarded import GuardedBlocks
 from viz.panels.limits import NO_LIMITS, Limits
 from viz.panels.models import Models
 from viz.panels.opening import Opening
@@ -34,7 +35,7 @@ _OPEN = "(session, text, mode) => window.tokenscope.opening(session, text, mode)
 def build_page(models: Models, limits: Limits = NO_LIMITS) -> gr.Blocks:
     """Builds the page over its models, within what visitors may take."""
     gr.set_static_paths([assets.PLOTLY])
-    page: gr.Blocks = gr.Blocks(title="Tokenscope", fill_width=True, analytics_enabled=False)
+    page: gr.Blocks = GuardedBlocks(title="Tokenscope", fill_width=True, analytics_enabled=False)
     with page:
         outputs: dict[str, Any] = {"session": Session(elem_classes="ts-session-block")}
         head, text, controls = header.build(models), prompt.build(), transport.build()

@@ -10,6 +10,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from viz.panels.faults import WORDS, log_fault
+from viz.sentences import say
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -43,7 +46,7 @@ HEADERS: Final[dict[str, str]] = {
 }
 LARGEST_UPLOAD: Final = "2mb"  # nothing that the page opens is larger than a view
 # Gradio's own ways to other hosts, and to its development tools, which no page of ours uses.
-_CLOSED: Final = ("/file=http:", "/file=https:", "/proxy=", "/vibe-", "/undo-vibe-", "/dev/reload")
+_CLOSED: Final = ("/file=http:", "/file=https:", "/proxy=", "/vibe-", "/undo-vibe-", "/dev/reload", "/deep_link")
 _ENCODED: Final = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -65,13 +68,23 @@ class Shield:
             await send({"type": "http.response.body", "body": b"There is no such address here."})
             return
 
+        begun = False
+
         async def shielded(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 own = [pair for pair in message.get("headers", ()) if pair[0].lower().decode() not in HEADERS]
                 message["headers"] = [*own, *_ENCODED]
             await send(message)
 
-        await self._app(scope, receive, shielded)
+        try:
+            await self._app(scope, receive, shielded)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the server would log its message
+            log_fault(error)
+            if not begun:
+                await send({"type": "http.response.start", "status": 500, "headers": [*_ENCODED]})
+                await send({"type": "http.response.body", "body": say(WORDS).encode()})
 
 
 def is_closed(path: str) -> bool:

@@ -1,0 +1,70 @@
+"""The page as the program serves it, over a model whose tokens are hostile, asked by plain HTTP."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+
+from model_runtime import Offer
+from model_runtime.model import Model
+from tests.hostile import NAME, hostile_model
+
+
+class Keeper:
+    """Keeps one model, under whatever name it is asked for."""
+
+    def __init__(self) -> None:
+        self.model = hostile_model()
+
+    def get(self, name: str, progress: Any = None, *, dtype: str = "") -> Model:
+        return self.model
+
+
+@contextmanager
+def served(**settings: Any) -> Iterator[gr.Blocks]:
+    """Serves the page as a Space does: the models on offer and no others."""
+    from app import serve
+    from viz.panels.models import Models
+
+    models = Models(Keeper(), NAME, any_name=False, folders=(), offers=[Offer(NAME, NAME, "Made for a test.")])
+    page = serve(models, "127.0.0.1", None, wait=False, **settings)
+    yield page
+    page.close()
+
+
+class Visitor:
+    """Asks a server for paths exactly as they are written, and keeps its cookies."""
+
+    def __init__(self, page: gr.Blocks) -> None:
+        self.port = page.server_port
+        self.cookies = ""
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """Returns status, headers and content."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        own = {"Content-Length": str(len(body)), **({"Cookie": self.cookies} if self.cookies else {}), **headers}
+        for name, value in own.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, content
+
+    def post(self, path: str, content: Any) -> tuple[int, Any]:
+        """Sends JSON, or bytes as they are; returns status and what came back, read where it is JSON."""
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        status, _, answer = self.ask("POST", path, body, Content_Type="application/json")
+        try:
+            return status, json.loads(answer)
+        except ValueError:
+            return status, answer.decode("utf-8", "replace")
+
+    def event(self, index: int, data: list[Any], sent: Any, session: str = "visitor") -> tuple[int, Any]:
+        """Sends an event of the page as its script does."""
+        body = {"fn_index": index, "data": data, "session_hash": session, "event_data": sent}
+        return self.post("/gradio_api/run/predict", body)
