@@ -3,22 +3,17 @@ const { tokenscope } = window;
 const { make, say, sayMany, later } = tokenscope;
 const find = (selector) => element.querySelector(selector);
 const fields = find('.ts-part-fields');
-const PARTS = { // what each is called, and what it is for
-  persona: [later('persona'), later('who the model is to be')],
-  instruction: [later('instruction'), later('what to do')],
-  context: [later('context'), later('why, and what else to know')],
-  format: [later('format'), later('the shape of the answer')],
-  audience: [later('audience'), later('who will read it')],
-  tone: [later('tone'), later('how it is to sound')],
-  data: [later('data'), later('what to work on')],
-};
+const ABOUT = [ // each part, in the order of their names
+  later('who the model is to be'), later('what to do'), later('why, and what else to know'), later('the shape of the answer'),
+  later('who will read it'), later('how it is to sound'), later('what to work on'),
+];
+const INSTRUCTION = 1; // the part that is mostly the longest
 let payload = null;
 let effects = null;
 let rowsOf = 'average';
 let asked = null; // the line for an error of what was asked here
 
 const colourOf = (part) => `var(--ts-part-${part})`;
-const nameOf = (part) => say(PARTS[payload.names[part]][0]);
 const kl = (value) => (value === null ? '∞' : value.toFixed(3));
 
 // --- the form -------------------------------------------------------------------------------------------------------
@@ -27,11 +22,11 @@ function makeFields() {
     const label = make('label', 'ts-part-field', fields);
     label.style.setProperty('--ts-own', colourOf(part));
     const title = make('span', 'ts-part-title', label);
-    make('b', '', title, nameOf(part));
-    make('span', '', title, say(PARTS[name][1]));
+    make('b', '', title, name);
+    make('span', '', title, say(ABOUT[part]));
     const box = make('textarea', '', label);
-    Object.assign(box, { rows: name === 'instruction' ? 2 : 1, maxLength: payload.most });
-    box.setAttribute('aria-label', nameOf(part));
+    Object.assign(box, { rows: part === INSTRUCTION ? 2 : 1, maxLength: payload.most });
+    box.setAttribute('aria-label', name);
   });
 }
 
@@ -46,7 +41,7 @@ function drawStrip() {
   host.replaceChildren();
   labels.forEach((label, position) => {
     const token = make('span', 'ts-parts-token', host, label);
-    const name = part[position] < 0 ? say('no part') : nameOf(part[position]);
+    const name = part[position] < 0 ? say('no part') : payload.names[part[position]];
     token.title = say('{token} ({position}): {part}', { token: label, position, part: name });
     if (part[position] >= 0) token.style.setProperty('--ts-own', colourOf(part[position]));
     else token.classList.add('ts-no-part');
@@ -145,7 +140,7 @@ function drawEffects() {
     const entry = make('div', 'ts-effect', host);
     if (row.part >= 0) entry.style.setProperty('--ts-own', colourOf(row.part));
     const head = make('div', 'ts-effect-head', entry);
-    make('b', '', head, row.part < 0 ? say('all parts') : say('without {part}', { part: nameOf(row.part) }));
+    make('b', '', head, row.part < 0 ? say('all parts') : say('without {part}', { part: payload.names[row.part] }));
     if (row.part >= 0) {
       const track = make('span', 'ts-effect-track', head);
       make('span', '', track).style.width = `${100 * row.variation}%`;
