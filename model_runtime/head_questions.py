@@ -1,6 +1,7 @@
 """The questions about attention heads that a model answers; `Model` is made of these and its own."""
 
 from collections.abc import Iterable, Iterator
+from reprlib import repr as shortened
 
 from model_runtime.ablation_scan import scan_heads
 from model_runtime.attention_views import hide_sink, words_of
@@ -146,7 +147,7 @@ class HeadQuestions(Questions):
         """
         self._require("ablation")
         if by not in WAYS:
-            raise OutOfRange(f"A head can be switched off by 'zero' or by 'mean', not by {by!r}.")
+            raise OutOfRange(f"A head can be switched off by 'zero' or by 'mean', not by {shortened(by)}.")
         if target is None:
             target = int(self.distribution(moment, top=1).ids[0])
         named = target, self.text(target)

@@ -1,6 +1,7 @@
 """What a moment changes in the model: heads that are switched off, and vectors that are added to the stream."""
 
 from dataclasses import dataclass
+from reprlib import repr as shortened
 
 from model_runtime.errors import BadMoment
 
@@ -39,7 +40,7 @@ class Ablate:
             if not is_index(index):
                 raise BadMoment(f"A head to switch off is (layer, head) in whole numbers from 0, not {index!r}.")
         if self.by not in WAYS:
-            raise BadMoment(f"A head can be switched off by 'zero' or by 'mean', not by {self.by!r}.")
+            raise BadMoment(f"A head can be switched off by 'zero' or by 'mean', not by {shortened(self.by)}.")
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ class Steer:
     def __post_init__(self) -> None:
         for name, index in (("layer", self.layer), ("start", self.start)):
             if not is_index(index):
-                raise BadMoment(f"The {name} of a steering is {index!r}; use a whole number from 0.")
+                raise BadMoment(f"The {name} of a steering is {shortened(index)}; use a whole number from 0.")
         number = isinstance(self.strength, int | float) and not isinstance(self.strength, bool)
         if not number or not -MAX_STRENGTH <= self.strength <= MAX_STRENGTH:
             raise BadMoment(
-                f"The strength of a steering is {self.strength!r}; use a number of at most {MAX_STRENGTH:g}."
+                f"The strength of a steering is {shortened(self.strength)}; use a number of at most {MAX_STRENGTH:g}."
             )
         object.__setattr__(self, "strength", float(self.strength))  # so that equal steerings are written alike
         for name in ("plus", "minus"):

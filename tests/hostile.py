@@ -10,6 +10,11 @@ from model_runtime.model import Model
 
 # Each would set window.broken, bring an element into being, or ask for an address, were it taken for anything but text.
 HOSTILE: Final[dict[str, str]] = {
+    "formula with plus": "+1+cmd|' /C calc'!A0",
+    "formula with minus": "-1+cmd|' /C calc'!A0",
+    "formula behind a tab": "\t=1+1",
+    "format": "{0.__class__}{text}%s%(name)n",
+    "translation": "[[Start]]{{ config }}{% raw %}",
     "script": "<script>window.broken='script'</script>",
     "script end": "</script><script>window.broken='end'</script>",
     "image": "<img class=intruder src=//evil.example/x onerror=\"window.broken='image'\">",

@@ -41,11 +41,15 @@ def about(scene: Scene) -> dict[str, Any]:
 
 
 def file_name(view: View, ending: str) -> str:
-    """What a file of a view is called: model, tokens, tab, position. Nothing but letters, digits and hyphens."""
+    """What a file of a view is called: model, tab, position."""
     moment = view.moment
-    stem = moment.model.replace("\\", "/").split("/")[-1]
-    safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem)
-    return f"{safe[:40]}-{view.tab}-{min(view.cursor, len(moment.ids) - 1)}.{ending}"
+    return f"{file_stem(moment.model)}-{view.tab}-{min(view.cursor, len(moment.ids) - 1)}.{ending}"
+
+
+def file_stem(model: str) -> str:
+    """What the names of files begin with: of a model's name, nothing but letters from A to z, digits and hyphens."""
+    stem = model.replace("\\", "/").split("/")[-1]
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem)[:40]
 
 
 def _json(model: "Model", view: View) -> File:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from model_runtime.errors import InputError, TokenscopeError
 from viz.components.sharing import Sharing
 from viz.panels.arriving import LARGEST, readable
-from viz.panels.exports import EXPORTS
+from viz.panels.exports import EXPORTS, file_stem
 from viz.panels.link import MOST_LINK, MOST_PROMPT, MOST_TEXT, Shared, from_text, to_text
 from viz.panels.models import Models
 from viz.panels.shared_views import arriving
@@ -60,8 +60,8 @@ def _link(models: Models, asked: dict[str, Any]) -> dict[str, Any]:
     shared = Shared(view, prompt, asked.get("mode") == "chat")
     if not _began_with(models, shared):
         shared = Shared(view)
-    stem = "".join(letter if letter.isalnum() else "-" for letter in moment.model.replace("\\", "/").split("/")[-1])
-    return {"text": to_text(shared), "name": f"{stem[:40]}-{len(moment.ids)}-tokens.tokenscope"}
+    name = f"{file_stem(moment.model)}-{len(moment.ids)}-tokens.tokenscope"
+    return {"text": to_text(shared), "name": name}
 
 
 def _unpacked(models: Models, asked: dict[str, Any]) -> dict[str, Any]:
