@@ -39,7 +39,7 @@ def test_the_tree_folds_and_opens_views_by_the_keyboard(page: Page) -> None:
     expect(tree.locator("[data-path=lm_head] > code")).to_be_visible()
     expect(mlp).to_be_hidden()
     page.click("#model-map [data-fold=open]")
-    tree.locator("[data-path$='.mlp'] button").focus()
+    tree.locator("button[data-of$='.mlp']").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("tab", name="Neurons", exact=True)).to_have_attribute("aria-selected", "true")
 

@@ -21,6 +21,7 @@ _SHARED_SCRIPTS: Final = (
     "long_run.js",
     "scales.js",
     "head_grid.js",
+    "cell_walk.js",
     "cells.js",
     "question_form.js",
     "waterfall.js",

@@ -49,24 +49,52 @@ function weightAt(x, y) {
   return arrays.z[y * payload.labels.length + x];
 }
 
-function hover(point, event) {
-  const [x, y] = [Math.round(point.x), Math.round(point.y)];
-  if (x < 0 || y < 0 || x >= payload.labels.length || y >= payload.labels.length) return;
+function describe(y, x) {
   const weight = weightAt(x, y);
   const lines = [say('from {token}', { token: named(y) }), say('to {token}', { token: named(x) })];
   if (!Number.isNaN(weight)) lines.push(say('weight {weight}', { weight: weight.toFixed(6) }));
   else lines.push(x <= y && payload.hidden ? say('hidden, or out of its sight') : say('masked: it cannot look there'));
   if (arrays.sink[y] > 0) lines.push(say('sink {weight}', { weight: arrays.sink[y].toFixed(6) }));
   if (arrays.outside[y] > 0) lines.push(say('outside the window {share}', { share: tokenscope.percent(arrays.outside[y]) }));
-  tokenscope.showTip(event.clientX, event.clientY, lines);
+  return lines;
 }
+
+function hover(point, event) {
+  const [x, y] = [Math.round(point.x), Math.round(point.y)];
+  if (x < 0 || y < 0 || x >= payload.labels.length || y >= payload.labels.length) return;
+  tokenscope.showTip(event.clientX, event.clientY, describe(y, x));
+}
+
+const choose = (row) => tokenscope.act('cursor', { position: arrays.last[row] });
+
+const walk = tokenscope.cellWalk(host, {
+  size: () => ({ rows: payload.labels.length, columns: payload.labels.length }),
+  describe,
+  place(row, column) {
+    const box = host.getBoundingClientRect();
+    const { xaxis, yaxis } = host._fullLayout;
+    return [box.left + xaxis._offset + xaxis.l2p(column), box.top + yaxis._offset + yaxis.l2p(row)];
+  },
+  onPick: choose,
+});
 
 const figure = tokenscope.figure(host, {
   sizeOf,
-  onPick: (point) => tokenscope.act('cursor', { position: arrays.last[Math.round(point.y)] }),
+  onPick: (point) => choose(Math.round(point.y)),
   onHover: hover,
   onZoom: (zoom) => { reset.hidden = !zoom; },
 });
+
+// Says the outlined row's largest weight to those who do not see it, and stands there.
+function tell() {
+  const row = payload.cursor - payload.start;
+  const key = [...Array(row + 1).keys()].reduce((best, unit) => (weightAt(unit, row) > (weightAt(best, row) || 0) ? unit : best), row);
+  walk.stand(row, key);
+  host.setAttribute('aria-label', say(
+    'attention weights: {name}, {count} rows, queries down, keys across; {query} looks most at {key}; arrow keys read the cells',
+    { name: `L${payload.layer} H${payload.head}`, count: payload.labels.length, query: named(row), key: named(key) },
+  ));
+}
 
 function drawHidden() {
   const note = element.querySelector('.ts-hidden-note');
@@ -104,6 +132,7 @@ function draw() {
   drawHidden();
   host.dataset.layer = payload.layer;
   host.dataset.head = payload.head;
+  tell();
   figure.draw(payload.figure, payload.revision);
 }
 

@@ -5,6 +5,14 @@ window.tokenscope.axisCurve = (() => {
 
   const signed = (value) => `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(2)}`;
 
+  /** What the last line shows, for those who cannot see it. */
+  function tell(host, values, marked, across, up) {
+    const at = marked ?? values.length - 1;
+    host.setAttribute('aria-label', tokenscope.say('{up} against {across}: from {low} to {high}; {value} at {at}', {
+      up, across, at, low: signed(Math.min(...values)), high: signed(Math.max(...values)), value: signed(values[at]),
+    }));
+  }
+
   // lines: [{ values, className, colour }], the last one on top; marked: an index of it, or null.
   return function axisCurve(host, lines, marked, xName, yName) {
     const { height, left, right, top, bottom } = BOX;
@@ -16,6 +24,7 @@ window.tokenscope.axisCurve = (() => {
     const x = (index) => left + ((width - left - right) * index) / Math.max(1, count - 1);
     const y = (value) => top + ((height - bottom - top) * (high + room - value)) / (high - low + 2 * room);
     host.replaceChildren();
+    tell(host, lines.at(-1).values, marked, xName, yName);
     const svg = tokenscope.svg('svg', { width, height }, host);
     for (const value of [...new Set([low, 0, high])]) {
       tokenscope.svg('line', { x1: left, x2: width - right, y1: y(value), y2: y(value), class: value ? 'ts-tick' : 'ts-zero' }, svg);

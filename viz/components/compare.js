@@ -30,13 +30,13 @@ function makeCard(parent, index, contentOf) {
   const canvas = make('canvas', '', grid);
   const mark = make('span', 'ts-row-mark', grid);
   const note = make('div', 'ts-card-about ts-note-line', card);
-  canvas.setAttribute('role', 'img');
   title.addEventListener('click', () => {
     const found = contentOf().head;
     if (found) tokenscope.act('open_head', { layer: found[0], head: found[1] });
   });
   remove.addEventListener('click', () => tokenscope.act('unpin', { index }));
   const picture = tokenscope.cells(canvas, {
+    walks: true,
     describe({ row, column, value }) {
       const { name, labels, start } = contentOf();
       const [query, key] = [named(labels, start, row), named(labels, start, column)];
@@ -48,6 +48,11 @@ function makeCard(parent, index, contentOf) {
     },
   });
   return { card, title, remove, about, when, grid, canvas, mark, note, picture };
+}
+
+/** The cursor's row of a map, null where it is not in it. */
+function rowOf({ cursor, start, labels }) {
+  return cursor >= start && cursor < start + labels.length ? cursor - start : null;
 }
 
 function placeMark(mark, row, rows) {
@@ -69,10 +74,9 @@ function drawCard(parts, content) {
   parts.grid.hidden = Boolean(content.problem);
   if (content.problem) return;
   const rows = content.labels.length;
-  parts.canvas.setAttribute('aria-label', say('{name}: queries down, keys across', { name: content.name }));
   parts.picture.draw({
     values: tokenscope.decode(content.weights), rows, columns: rows, low: 0, high: 1, scale: 'sequential',
-    ease: tokenscope.placeOf(payload.colour),
+    ease: tokenscope.placeOf(payload.colour), about: say('{name}: queries down, keys across', { name: content.name }), row: rowOf(content),
   });
   placeMark(parts.mark, content.cursor - content.start, rows);
 }
@@ -101,6 +105,7 @@ function drawCards() {
 
 // --- two -------------------------------------------------------------------------------------------------------------
 const difference = tokenscope.cells(element.querySelector('.ts-difference canvas'), {
+  walks: true,
   describe({ row, column, value }) {
     const { labels, other_labels: others, start, names } = payload.two;
     const also = (at) => (others[at] === labels[at] ? '' : ` / “${others[at]}”`);
@@ -128,6 +133,7 @@ function drawTwo() {
   const rows = found.labels.length;
   difference.draw({
     values: tokenscope.decode(found.difference), rows, columns: rows, low: -found.top, high: found.top, scale: 'diverging',
+    about: say('difference of the weights: queries down, keys across'),
   });
   placeMark(element.querySelector('.ts-difference .ts-row-mark'), found.cursor - found.start, rows);
   two.querySelector('.ts-low').textContent = say('weight −{weight}', { weight: found.top.toFixed(2) });

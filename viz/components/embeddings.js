@@ -69,6 +69,7 @@ function drawMap() {
 
 // --- the row -----------------------------------------------------------------------------------------------------------
 const strip = tokenscope.cells(find('.ts-vector'), {
+  walks: true,
   describe({ row, column }) {
     const index = row * CELLS.columns + column;
     return index < vector.length ? [say('dimension {index}', { index }), signed(vector[index], 4)] : [say('beyond the last dimension')];
@@ -81,13 +82,10 @@ function drawVector() {
   const values = new Float32Array(rows * columns).fill(NaN);
   values.set(vector);
   const top = Math.max(payload.top, 1e-9);
-  strip.draw({ values, rows, columns, low: -top, high: top, scale: 'diverging' });
+  const about = sayMany('the {count} number of the row', 'the {count} numbers of the row', vector.length);
+  strip.draw({ values, rows, columns, low: -top, high: top, scale: 'diverging', about });
   canvas.style.width = `${columns * CELLS.largest}px`;
   canvas.style.height = `${rows * Math.max(3, Math.min(CELLS.largest, Math.floor(360 / rows)))}px`;
-  canvas.setAttribute('aria-label', sayMany(
-    'the {count} number of the row; the largest are listed below', 'the {count} numbers of the row; the largest are listed below',
-    vector.length, { count: vector.length },
-  ));
   find('.ts-vector-low').textContent = `−${short(top)}`;
   find('.ts-vector-high').textContent = `+${short(top)}`;
   find('.ts-row-facts').textContent = sayMany('{count} number, {columns} in a row', '{count} numbers, {columns} in a row', vector.length, { columns });

@@ -2,6 +2,12 @@
 const select = element.querySelector('select');
 const title = new Option(window.tokenscope.say('examples'), '');
 select.append(title, ...(props.value || []).map((name, index) => new Option(name, index)));
+// A closed choice would pick with every arrow key: the keys open it.
+select.addEventListener('keydown', (event) => {
+  if (!['ArrowUp', 'ArrowDown'].includes(event.key) || event.altKey) return;
+  event.preventDefault();
+  select.showPicker?.();
+});
 select.addEventListener('change', () => {
   if (select.value !== '') trigger('pick', { index: Number(select.value) });
   select.value = '';

@@ -16,6 +16,7 @@ window.tokenscope.headGrid = (() => {
     host.append(canvas);
     host.tabIndex = 0;
     host.setAttribute('role', 'slider'); // one value, the selected head, moved by arrow keys
+    host.setAttribute('aria-valuenow', 0); // a slider has one, even while nothing is drawn
     let grid = null; // { layers, heads, groups, shared, ablated, unknown: whether it is not known who shares }
     let selected = { layer: 0, head: 0 };
     let tile = 0;

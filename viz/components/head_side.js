@@ -47,9 +47,11 @@ function drawControls() {
   for (const [name, input] of Object.entries(inputs)) {
     input.max = counts[name] - 1;
     if (document.activeElement !== input || Number(input.value) !== payload[name]) input.value = payload[name];
-    input.parentElement.querySelector('.ts-range').textContent = say('of 0–{last}', { last: counts[name] - 1 });
+    input.disabled = counts[name] === 0;
+    input.parentElement.querySelector('.ts-range').textContent =
+      counts[name] ? say('of 0–{last}', { last: counts[name] - 1 }) : say('none');
     input.parentElement.querySelector('[data-by="-1"]').disabled = payload[name] === 0;
-    input.parentElement.querySelector('[data-by="1"]').disabled = payload[name] === counts[name] - 1;
+    input.parentElement.querySelector('[data-by="1"]').disabled = payload[name] >= counts[name] - 1;
   }
   const way = payload.off ? say(WAYS[payload.off]) : '';
   off.textContent = payload.off ? say('off ({way}): switch on  X', { way }) : say('switch off  X');

@@ -13,7 +13,7 @@ const named = (index) => `“${payload.labels[index]}” (${payload.start + inde
 const largest = (list) => list.reduce((top, value) => Math.max(top, Math.abs(value)), 1e-6);
 const total = (list) => list.reduce((sum, value) => sum + value, 0);
 
-function strip(canvas, list, top, describe) {
+function strip(canvas, about, list, top, describe) {
   if (!strips.has(canvas)) {
     const kept = { describe };
     kept.cells = tokenscope.cells(canvas, { describe: ({ column, value }) => kept.describe(column, value) });
@@ -21,7 +21,7 @@ function strip(canvas, list, top, describe) {
   }
   const kept = strips.get(canvas);
   kept.describe = describe;
-  kept.cells.draw({ values: list, rows: 1, columns: list.length, low: -top, high: top, scale: 'diverging' });
+  kept.cells.draw({ values: list, rows: 1, columns: list.length, low: -top, high: top, scale: 'diverging', about });
 }
 
 const dimensionText = (column, value) => say('dimension {column}: {value}', { column, value: number(value) });
@@ -97,7 +97,7 @@ function fitRows(body, count, columns) {
     const line = make('tr', '', body);
     make('th', '', line);
     for (let at = 1; at < columns; at += 1) make('td', '', line);
-    make('canvas', 'ts-strip-cells', line.cells[1]).setAttribute('role', 'img');
+    make('canvas', 'ts-strip-cells', line.cells[1]);
   }
 }
 
@@ -126,8 +126,8 @@ function drawScores() {
     line.cells[0].textContent = label;
     line.cells[0].title = named(index);
     const canvas = line.cells[1].firstChild;
-    canvas.setAttribute('aria-label', say('products for {token}, sum {sum}', { token: named(index), sum: number(arrays.raw[index]) }));
-    strip(canvas, row(arrays.products, index, width()), top, (column, value) => [
+    const about = say('products for {token}, sum {sum}', { token: named(index), sum: number(arrays.raw[index]) });
+    strip(canvas, about, row(arrays.products, index, width()), top, (column, value) => [
       say('dimension {column}, key {token}', { column, token: named(index) }),
       say('query {query} × key {key} = {product}', {
         query: number(arrays.query[column]), key: number(arrays.keys[index * width() + column]), product: number(value),
@@ -188,9 +188,6 @@ function drawValues() {
     line.cells[0].textContent = label;
     line.cells[0].title = named(index);
     const own = line.cells[2].firstChild || make('canvas', 'ts-strip-cells ts-half', line.cells[2]);
-    own.setAttribute('role', 'img');
-    own.setAttribute('aria-label', say('value of {token}', { token: named(index) }));
-    line.cells[1].firstChild.setAttribute('aria-label', say('weighted value of {token}', { token: named(index) }));
     const describe = (column) => [
       say('dimension {column}, key {token}', { column, token: named(index) }),
       say('weight {weight} × value {value} = {product}', {
@@ -198,8 +195,8 @@ function drawValues() {
         product: number(arrays.weighted[index * deep() + column]),
       }),
     ];
-    strip(line.cells[1].firstChild, row(arrays.weighted, index, deep()), top, describe);
-    strip(own, row(arrays.values, index, deep()), raw, describe);
+    strip(line.cells[1].firstChild, say('weighted value of {token}', { token: named(index) }), row(arrays.weighted, index, deep()), top, describe);
+    strip(own, say('value of {token}', { token: named(index) }), row(arrays.values, index, deep()), raw, describe);
     weightCell(line.cells[3], arrays.weights[index]);
   });
   drawValueFoot(top);
@@ -216,9 +213,7 @@ function drawValueFoot(top) {
     const line = footRow(values, 4, title, weight);
     line.className = className;
     const canvas = make('canvas', 'ts-strip-cells', line.cells[1]);
-    canvas.setAttribute('role', 'img');
-    canvas.setAttribute('aria-label', title);
-    strip(canvas, list, top, (column, value) => [title, dimensionText(column, value)]);
+    strip(canvas, title, list, top, (column, value) => [title, dimensionText(column, value)]);
     return line;
   };
   if (payload.rest.count) strippedRow(restText(), rest, payload.rest.weight, '');
@@ -248,7 +243,7 @@ function draw() {
   element.querySelector('.ts-shown').textContent = payload.rest.count ? say('keys: {shown}', { shown: payload.shown }) : '';
   element.querySelector('.ts-vector-name code').textContent = payload.query_label;
   const top = largest(arrays.query);
-  strip(element.querySelector('.ts-query'), arrays.query, top, (column, value) => [say('query vector'), dimensionText(column, value)]);
+  strip(element.querySelector('.ts-query'), say('the query vector, one cell a dimension'), arrays.query, top, (column, value) => [say('query vector'), dimensionText(column, value)]);
   drawScores();
   drawValues();
   showSeen();

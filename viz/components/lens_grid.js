@@ -16,6 +16,7 @@ window.tokenscope.lensGrid = (() => {
     host.append(names, scroll);
     host.tabIndex = 0;
     host.setAttribute('role', 'slider'); // one value, the selected cell, moved by arrow keys
+    host.setAttribute('aria-valuenow', 0); // a slider has one, even while nothing is drawn
     return { names, scroll, room, canvas };
   }
 

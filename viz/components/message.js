@@ -20,6 +20,9 @@ function cover(missing) {
 }
 
 function show({ kind, text: words, at, fraction, quiet = false, button: offer = null }) {
+  // Read aloud: what is news. Of progress that is its beginning; of a step the strip says more.
+  const goesOn = kind === 'progress' && line.classList.contains('ts-progress');
+  line.setAttribute('aria-live', quiet || goesOn ? 'off' : 'polite');
   line.className = `ts-message ts-${kind}`;
   text.textContent = words;
   bar.hidden = kind !== 'progress';

@@ -105,6 +105,19 @@ function drawFlow() {
 }
 
 // --- the tree ----------------------------------------------------------------------------------------------------------
+// A line with the button that opens its view beside it: a summary is a button itself and can hold none.
+function withOpener(part, [, , path, kind]) {
+  const node = made('div', 'ts-tree-node');
+  const tab = path && payload.opens[kind];
+  if (tab) {
+    const button = opener(tab, say(TAB_NAMES[tab]));
+    button.dataset.of = path;
+    node.append(button);
+  }
+  node.append(part);
+  return node;
+}
+
 function line([, text, path, kind, shapes, parameters]) {
   const row = document.createElement('span');
   row.className = 'ts-tree-line';
@@ -114,8 +127,6 @@ function line([, text, path, kind, shapes, parameters]) {
     row.dataset.path = path;
     row.append(made('span', 'ts-tree-shapes', shapes), made('span', 'ts-tree-count', parameters ? counted(parameters) : ''));
     if (parameters) row.lastChild.title = say('{count} parameters', { count: tokenscope.whole(parameters) });
-    const tab = payload.opens[kind];
-    if (tab) row.append(opener(tab, say(TAB_NAMES[tab])));
   }
   return row;
 }
@@ -141,10 +152,10 @@ function drawTree() {
       const head = document.createElement('summary');
       head.append(line(row));
       group.append(head);
-      parent.append(group);
+      parent.append(withOpener(group, row));
       open[depth + 1] = group;
     } else if (text === ')') open[depth + 1].append(line(row));
-    else parent.append(line(row));
+    else parent.append(withOpener(line(row), row));
   });
 }
 
@@ -179,6 +190,8 @@ function drawTreemap() {
     tiling: { pad: 1 }, textinfo: 'label', textfont: { size: 10 }, hoverinfo: 'none', pathbar: { thickness: 18, textfont: { color: names.ink } }, maxdepth: 4, root: { color: names.sunken },
   };
   treemap.draw({ data: [trace], layout: { uniformtext: { minsize: 9, mode: 'hide' } } });
+  const shares = payload.parts.map(([name, , , , share]) => `${name} ${tokenscope.percent(share)}`).join(', ');
+  at('.ts-treemap .ts-figure').setAttribute('aria-label', tokenscope.say('parameters by part: {shares}', { shares }));
 }
 
 function drawParts() {
@@ -227,7 +240,6 @@ element.addEventListener('click', (event) => {
   const { tab, layer, fold } = button.dataset;
   if (fold) for (const group of tree.querySelectorAll('details')) group.open = fold === 'open';
   else if (tab) {
-    event.preventDefault(); // a button in a summary folds nothing
     tokenscope.act('open_tab', layer === undefined ? { tab } : { tab, layer: Number(layer) });
   }
 });

@@ -25,7 +25,7 @@ function cell(row, text, name = 'td') {
 function makeDial() {
   const dial = document.createElement('div');
   dial.className = 'ts-dial';
-  const svg = tokenscope.svg('svg', { viewBox: '-36 -36 72 72', width: 72, height: 72, 'aria-hidden': 'true' }, dial);
+  const svg = tokenscope.svg('svg', { viewBox: '-36 -36 72 72', width: 72, height: 72, role: 'img' }, dial);
   tokenscope.svg('circle', { r: DIAL, class: 'ts-dial-rim' }, svg);
   for (const name of ['ts-of-query', 'ts-of-key']) {
     tokenscope.svg('line', { x1: 0, y1: 0, class: `ts-arrow ${name}` }, svg);
@@ -69,6 +69,7 @@ function drawDials(distance, move) {
     dial.title = say('dimensions {one} and {other}: {speed} radians a token, once round in {round}; adds {part} to the score', {
       one, other, speed: frequency.toPrecision(3), round: wave(frequency), part: signed(part, 4),
     });
+    dial.firstChild.setAttribute('aria-label', dial.title);
   }
 }
 
@@ -138,6 +139,7 @@ function drawRotary() {
 
 // --- vectors that are added, slopes ---------------------------------------------------------------------------------
 const cosines = tokenscope.cells(find('.ts-cosines'), {
+  walks: true,
   describe: ({ row, column, value }) => [
     say('positions {one} and {other}', { one: payload.learned.sampled[row], other: payload.learned.sampled[column] }),
     say('cosine {value}', { value: signed(value, 4) }),
@@ -174,7 +176,9 @@ function drawLearned() {
   find('.ts-added').replaceChildren(...learned.labels.map((label, index) =>
     bar(`${label} (${learned.start + index})`, [token[index], added[index]], top, ['ts-own-length', 'ts-position-length'])));
   const size = learned.sampled.length;
-  cosines.draw({ values: tokenscope.decode(learned.cosine), rows: size, columns: size, low: -1, high: 1, scale: 'diverging' });
+  cosines.draw({ values: tokenscope.decode(learned.cosine), rows: size, columns: size, low: -1, high: 1, scale: 'diverging',
+    about: say('cosine of every sampled position with every other'),
+  });
   find('.ts-learned .ts-ramp').style.backgroundImage = tokenscope.gradient('diverging');
   find('.ts-learned .ts-of').textContent = say('{size} of {count} positions, 0 at the top left', { size, count: tokenscope.whole(norm.length) });
   tokenscope.axisCurve(find('.ts-norms'), [{ values: norm, className: 'ts-total-line' }], null, say('position'), say('length'));

@@ -190,6 +190,7 @@ function drawAlike() {
 
 // --- the vector --------------------------------------------------------------------------------------------------------
 const strip = tokenscope.cells(at('.ts-vector'), {
+  walks: true,
   describe({ row, column }) {
     const index = row * CELLS.columns + column;
     return index < arrays.vector.length ? [say('dimension {index}', { index }), signed(arrays.vector[index], 4)] : [say('beyond the last dimension')];
@@ -203,11 +204,11 @@ function drawVector() {
   const values = new Float32Array(rows * columns).fill(NaN);
   values.set(arrays.vector);
   const top = Math.max(payload.top, 1e-9);
-  strip.draw({ values, rows, columns, low: -top, high: top, scale: 'diverging' });
+  const about = say('the {count} dimensions of the vector', { count: tokenscope.whole(length) });
+  strip.draw({ values, rows, columns, low: -top, high: top, scale: 'diverging', about });
   const size = Math.max(3, Math.min(CELLS.largest, Math.floor(360 / rows)));
   canvas.style.width = `${columns * CELLS.largest}px`;
   canvas.style.height = `${rows * size}px`;
-  canvas.setAttribute('aria-label', say('the {count} dimensions of the vector; the largest are listed below', { count: length }));
   at('.ts-vector-of').textContent = title();
   at('.ts-vector-low').textContent = `−${short(top)}`;
   at('.ts-vector-high').textContent = `+${short(top)}`;

@@ -166,6 +166,7 @@ window.tokenscope.streamMap = (() => {
     return {
       draw(newMap, newStream) {
         [map, stream] = [newMap, newStream];
+        svg.setAttribute('aria-label', tokenscope.say('{map}; {marks} in all', { map: about, marks: map.labels.length }));
         host.classList.remove('ts-moving'); // a new text is no movement
         schedule();
       },

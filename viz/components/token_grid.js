@@ -18,6 +18,7 @@ window.tokenscope.tokenGrid = (() => {
     host.append(names, scroll);
     host.tabIndex = 0;
     host.setAttribute('role', 'slider'); // one value, the picked cell, moved by arrow keys
+    host.setAttribute('aria-valuenow', 0); // a slider has one, even while nothing is drawn
     return { names, scroll, canvas };
   }
 

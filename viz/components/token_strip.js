@@ -2,6 +2,7 @@
 const { tokenscope } = window;
 const { say } = tokenscope;
 const strip = element.querySelector('.ts-tokens');
+const heard = element.querySelector('.ts-heard');
 const legend = element.querySelector('.ts-legend');
 const select = element.querySelector('select');
 const note = element.querySelector('.ts-strip-note');
@@ -139,6 +140,9 @@ function draw() {
   for (let position = 0; position < payload.labels.length; position += 1) drawToken(position, newlines, special, keys);
   drawLegend();
   keepInSight();
+  // Read aloud where the cursor came to; a play is not, token by token.
+  const there = say('cursor at {token}', { token: describe(payload.cursor).join(', ') });
+  if (!tokenscope.isPlaying() && heard.textContent !== there) heard.textContent = there;
   if (focused) drawn[payload.cursor]?.button.focus({ preventScroll: true });
 }
 
