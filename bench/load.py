@@ -5,11 +5,13 @@
 
 Starts a server of its own with the built-in model and visits it as browsers do, with the page's own events. Most
 visitors step, one action at a time with a short rest between; some play. The answers of a play are counted, not read.
-It ends by itself: after the minutes, or after `MOST_REQUESTS`.
+An answer that takes long is followed to its end, as the page does. The benchmark ends by itself: after the minutes, or
+after `MOST_REQUESTS`.
 
 What is measured, all of it after a first eighth that does not count: actions and played tokens a second; how long an
 action takes, p50 and p95; how evenly visitors of one kind are served (Jain's index, 1 is even; the worst visitor's
-share of the median's); the server's resident memory before and after.
+share of the median's); what was refused or failed; the server's resident memory before, at half time and after: what
+is kept of texts is bounded, so from half time on it should hardly grow.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,8 @@ MOST_REQUESTS = 200_000
 MOST_TOKENS = 200  # of one visitor's text, before it begins another
 PLAYED = 50  # tokens of one play
 REST = 0.25  # seconds between two actions of a visitor, on average: someone who presses a key without haste
+LATE = 30  # seconds that what is under way at the end may take
+ENDED = "The text has ended"  # how the server refuses to step further, which is no failure
 STARTING = 180  # seconds that the server may take to come up
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ("The capital of Japan is", "A cat sat on the", "Once upon a time", "Water boils at", "My favourite book is")
@@ -96,9 +101,10 @@ class Visitor:
             taken = taken + 1 if name == "step" else 0
             began = time.monotonic()
             error = self._act(name)
-            if error:
+            if error.startswith(ENDED):
+                taken = MOST_TOKENS  # it gives way to the next
+            elif error:
                 self.counted.refuse(error)
-                taken = MOST_TOKENS  # a text that ended gives way to the next
             elif began >= self._bounds.counting:
                 self.counted.seconds.append(time.monotonic() - began)
             time.sleep(chance.uniform(0, 2 * REST))
@@ -107,56 +113,80 @@ class Visitor:
         """Plays, again and again."""
         while self._bounds.more():
             error = self._act("start") or self._played()
-            if error:
+            if error and not error.startswith(ENDED):
                 self.counted.refuse(error)
                 time.sleep(REST)
 
     def _words(self) -> str:
         return f"{WORDS[self._number % len(WORDS)]} {self._number} {secrets.randbelow(1000)}"
 
-    def _body(self, event: str, data: list[Any], name: str) -> dict[str, Any]:
-        sent = {"name": name, "detail": {}, "view": self._view}
+    def _body(self, event: str, data: list[Any], name: str, detail: dict[str, Any]) -> dict[str, Any]:
+        sent = {"name": name, "detail": detail, "view": self._view}
         fn = self._events[event]["id"]
         return {"data": data, "event_data": sent, "fn_index": fn, "trigger_id": None, "session_hash": self._session}
 
     def _act(self, name: str) -> str:
-        """Does an action as the page does. Returns what went wrong, "" if nothing."""
+        """Does an action as the page does, and follows an answer that takes long. Returns what went wrong, or ""."""
         try:
-            answer = self._client.post(
-                self._address + "/run/predict", json=self._body("act", [self._words(), "raw"], name)
-            )
-            return self._read(answer.json()["data"], "act") if answer.status_code == 200 else answer.text[:200]
+            body = self._body("act", [self._words(), "raw"], name, {})
+            answer = self._client.post(self._address + "/run/predict", json=body)
+            if answer.status_code != 200:
+                return answer.text[:200]
+            session, message = self._read(answer.json()["data"], "act")
+            if "ticket" in session:
+                return self._queued("follow", [], {"ticket": session["ticket"]})
         except httpx.HTTPError as error:
             return repr(error)
+        self._view = session["view"]
+        return _error(message)
 
     def _played(self) -> str:
-        """Plays once, through gradio's queue."""
+        """Plays once. Returns what went wrong, or ""."""
+        answers = 0
+
+        def count() -> None:
+            nonlocal answers
+            answers += 1
+            # Each answer is a token but the last, which says how the play ended.
+            if answers > 1 and time.monotonic() >= self._bounds.counting:
+                self.counted.tokens += 1
+
         try:
-            joined = self._client.post(self._address + "/queue/join", json=self._body("play", [PLAYED], "play"))
-            if joined.status_code != 200:
-                return joined.text[:200]
-            with self._client.stream(
-                "GET", self._address + "/queue/data", params={"session_hash": self._session}
-            ) as lines:
-                for line in lines.iter_lines():
-                    if not line.startswith("data:"):
-                        continue
-                    told = json.loads(line[5:])
-                    if told["msg"] == "process_generating" and time.monotonic() >= self._bounds.counting:
-                        self.counted.tokens += 1
-                    if told["msg"] == "process_completed":
-                        return "" if told["success"] else str(told.get("output"))[:200]
-                    if told["msg"] == "close_stream" or time.monotonic() > self._bounds.end:
-                        return ""
+            return self._queued("play", [PLAYED], {}, count)
         except httpx.HTTPError as error:
             return repr(error)
-        return ""
 
-    def _read(self, data: list[Any], event: str) -> str:
+    def _queued(
+        self, event: str, data: list[Any], detail: dict[str, Any], each: Callable[[], None] = lambda: None
+    ) -> str:
+        """Asks for what gives several answers, through gradio's queue; `each` is called at every one of them."""
+        joined = self._client.post(self._address + "/queue/join", json=self._body(event, data, event, detail))
+        if joined.status_code != 200:
+            return joined.text[:200]
+        with self._client.stream("GET", self._address + "/queue/data", params={"session_hash": self._session}) as lines:
+            for line in lines.iter_lines():
+                told: dict[str, Any] = json.loads(line[5:]) if line.startswith("data:") else {"msg": ""}
+                if told["msg"] == "process_generating":
+                    each()
+                if told["msg"] == "process_completed":
+                    if not told["success"]:
+                        return str(told.get("output"))[:200]
+                    session, message = self._read(told["output"]["data"], event)  # the last answer, whole
+                    self._view = session["view"]
+                    return _error(message)
+                if told["msg"] == "close_stream" or time.monotonic() > self._bounds.end + LATE:
+                    return "" if time.monotonic() > self._bounds.end else "the answer broke off"
+        return "the answer broke off"
+
+    def _read(self, data: list[Any], event: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The session and the message of an answer."""
         outputs = self._events[event]["outputs"]
         session, message = (data[outputs.index(self._events[one]["component"])] for one in ("act", "message"))
-        self._view = session["view"]
-        return str(message["text"]) if message["kind"] == "error" else ""
+        return session, message
+
+
+def _error(message: dict[str, Any]) -> str:
+    return str(message["text"]) if message["kind"] == "error" else ""
 
 
 def events_of(address: str) -> dict[str, dict[str, Any]]:
@@ -165,7 +195,7 @@ def events_of(address: str) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for dependency in config["dependencies"]:
         for component, name in dependency["targets"]:
-            if name in ("act", "play"):
+            if name in ("act", "play", "follow"):
                 found[name] = {"id": dependency["id"], "outputs": dependency["outputs"], "component": component}
     line = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == "message")
     return {**found, "message": {"component": line}}
@@ -222,7 +252,7 @@ def visited(address: str, minutes: float, visitors: int, players: int) -> tuple[
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(1.0, bounds.end + 60 - time.monotonic()))
+        thread.join(max(1.0, bounds.end + 2 * LATE - time.monotonic()))
     counted = [one.counted for one in crowd]
     return counted[players:], counted[:players], time.monotonic() - bounds.counting
 
@@ -235,12 +265,16 @@ def main() -> None:
     parser.add_argument("--players", type=int, default=5, help="how many of them play")
     asked = parser.parse_args()
     server, address = started({"TOKENSCOPE_MODEL": "builtin"})
+    half: list[int] = []
+    timer = threading.Timer(asked.minutes * 30, lambda: half.append(resident(server.pid)))
     try:
         visited(address, 0.1, 2, 1)  # the first answers load the model
         before = resident(server.pid)
+        timer.start()
         stepped, played, seconds = visited(address, asked.minutes, asked.visitors, asked.players)
         after = resident(server.pid)
     finally:
+        timer.cancel()
         server.terminate()
         server.wait(30)
     times = sorted(second for one in stepped for second in one.seconds)
@@ -260,7 +294,9 @@ def main() -> None:
         "play_fairness": fairness([float(one.tokens) for one in played]) if played else {},
         "refused": sum(one.refused for one in (*stepped, *played)),
         "refused_first": next((one.worst for one in (*stepped, *played) if one.worst), ""),
-        "memory_mb": {"before": round(before / 2**20), "after": round(after / 2**20)},
+        "memory_mb": {
+            name: round(held / 2**20) for name, held in (("before", before), ("half", half[0]), ("after", after))
+        },
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
