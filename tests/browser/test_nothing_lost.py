@@ -1,21 +1,10 @@
-"""Nothing is lost: the browser's Back, Forward and reload, and a server that dies in the middle of a play."""
+"""Nothing is lost: the browser's Back, Forward and reload. What a dying server costs is in `test_dying_server`."""
 
-import os
-import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.actions import count, cursor, open_tab, start, step, text, tokens, wait_for
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def shown_tab(page: Page) -> str:
@@ -66,6 +55,38 @@ def test_looking_fills_no_history(page: Page) -> None:
     page.go_back()
     wait_for(page, 5)
     assert cursor(page) == 1  # as the entry was left
+
+
+def test_a_key_that_is_held_is_one_entry_and_each_press_one(page: Page) -> None:
+    entries, before = page.evaluate("history.length"), text(page)
+    page.locator("body").press("ArrowRight")
+    wait_for(page, 6)
+    once = text(page)
+    for number in range(7, 12):
+        page.keyboard.down("ArrowRight")  # from the second time on as a held key repeats
+        wait_for(page, number)
+    page.keyboard.up("ArrowRight")
+    assert page.evaluate("history.length") == entries + 2
+    page.go_back()
+    wait_for(page, 6)
+    assert text(page) == once
+    page.go_back()
+    wait_for(page, 5)
+    assert text(page) == before
+
+
+def test_a_second_tab_is_its_own(page: Page, open_page: Callable[..., Page]) -> None:
+    step(page)
+    mine = text(page)
+    other = open_page()
+    assert count(other) == 5
+    start(other, "Once upon a time")
+    expect(other.locator("#token-strip")).to_contain_text("Once")
+    theirs = text(other)
+    for one, kept in ((page, mine), (other, theirs)):
+        one.reload()
+        expect(tokens(one).first).to_be_visible()
+        assert text(one) == kept
 
 
 def test_a_play_is_one_entry_and_ends_where_it_was_stopped(page: Page) -> None:
@@ -126,96 +147,6 @@ def test_a_reload_keeps_what_is_chosen_and_typed(page: Page) -> None:
     assert page.evaluate("() => window.tokenscope.view()") == kept
     assert cursor(page) == 2
     expect(page.locator("#prompt textarea")).to_have_value("A draft")
-
-
-class Server:
-    """The page in a process of its own, which can be killed and started again on the same port."""
-
-    def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def begin(self) -> None:
-        command = [sys.executable, "app.py", "--port", str(self.port)]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, **quiet)
-        late = time.monotonic() + 120
-        while time.monotonic() < late:
-            try:
-                urllib.request.urlopen(f"{self.address}/gradio_api/app_id", timeout=5).close()
-                return
-            except OSError:
-                time.sleep(0.2)
-        raise TimeoutError("the page was not served within two minutes")
-
-    def kill(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    server.begin()
-    yield server
-    server.kill()
-
-
-def test_a_server_that_dies_in_mid_play_costs_one_click(browser: BrowserContext, server: Server) -> None:
-    page = browser.new_page()
-    page.goto(server.address)
-    expect(tokens(page)).to_have_count(5, timeout=120_000)
-    start(page, "Once upon a time there was a little fox who")
-    begun = count(page)
-    page.fill("#steps input", "300")
-    page.click("#play")
-    page.wait_for_function(f"document.querySelectorAll('#token-strip [data-position]').length > {begun + 5}")
-    server.kill()
-    message = page.locator("#message")
-    expect(message).to_contain_text("The server is gone. Your text is kept on this page")
-    expect(page.locator(".toast-wrap")).to_be_hidden()
-    before, reached = text(page), count(page)
-    server.begin()
-    expect(message).to_contain_text("is back", timeout=120_000)
-    assert text(page) == before
-    page.get_by_role("button", name="Go on").click()
-    page.wait_for_function(f"document.querySelectorAll('#token-strip [data-position]').length > {reached + 3}")
-    assert text(page).startswith(before)
-    expect(message).to_contain_text(re.compile(rf"of up to {300 + begun - reached} tokens"))
-    expect(page.get_by_role("button", name="Go on")).to_be_hidden()
-    page.close()
-
-
-def test_a_press_that_met_no_server_is_done_after_all(browser: BrowserContext, server: Server) -> None:
-    page = browser.new_page()
-    page.goto(server.address)
-    expect(tokens(page)).to_have_count(5, timeout=120_000)
-    server.kill()
-    page.click("#step")
-    expect(page.locator("#message")).to_contain_text("The server is gone")
-    server.begin()
-    page.get_by_role("button", name="Go on").click(timeout=150_000)
-    wait_for(page, 6)
-    step(page)
-    page.close()
-
-
-def test_a_restart_that_nobody_saw_costs_nothing(browser: BrowserContext, server: Server) -> None:
-    page = browser.new_page()
-    page.goto(server.address)
-    expect(tokens(page)).to_have_count(5, timeout=120_000)
-    server.kill()
-    server.begin()
-    page.click("#step")
-    expect(tokens(page)).to_have_count(6, timeout=120_000)
-    page.fill("#steps input", "3")
-    page.click("#play")
-    wait_for(page, 9)
-    page.close()
 
 
 def test_back_while_a_play_runs_goes_back(open_page: Callable[..., Page]) -> None:

@@ -7,6 +7,7 @@ const bar = element.querySelector('.ts-meter');
 const button = element.querySelector('.ts-message-button');
 let marked = null;
 let drawn = 0; // when the server last said something
+let last = ''; // what the server said last
 let opened = false; // whether the first answer has come
 let covered = []; // elements that the server had nothing to draw for
 let working = false; // whether the line tells of an answer that takes its time
@@ -44,9 +45,11 @@ function draw() {
   working = false;
   drawn = performance.now();
   if (!props.value) return;
-  show(props.value);
-  if (!opened) window.tokenscope.cameBack();
+  const { before: ahead = null, text: words } = props.value;
+  show({ ...props.value, text: ahead === null ? words : inWords(ahead) });
+  if (opened || props.value.more) return; // "Go on" is to stay until it is pressed
   opened = true;
+  window.tokenscope.cameBack();
 }
 
 // An answer that takes over a second says so: with the page's place among those that wait for the model, or else, unless
@@ -71,8 +74,14 @@ function inWords(visitors) {
 
 window.addEventListener('tokenscope-place', ({ detail }) => { before = detail.before; });
 
-window.tokenscope.failures.push((words) => show({ kind: 'error', text: words, at: '', fraction: null }));
+window.tokenscope.failures.push((words) => {
+  if (!document.body.classList.contains('ts-lost')) show({ kind: 'error', text: words, at: '', fraction: null });
+});
 window.addEventListener('tokenscope-tell', ({ detail }) => show({ at: '', fraction: null, ...detail }));
 window.addEventListener('tokenscope-stopped', () => show({ kind: 'notice', text: say('Stopped.'), at: '', fraction: null }));
-watch('value', draw);
+watch('value', () => {
+  const told = JSON.stringify(Object.entries(props.value ?? {}).sort());
+  if (told !== last) draw(); // a last answer comes once more, its fields in another order: what was told since is to stay
+  last = told;
+});
 draw();

@@ -8,6 +8,7 @@
   const SILENT = 700; // milliseconds without an answer before the server is asked whether it lives; gradio itself waits two seconds
   const PATIENCE = 5_000; // milliseconds that a busy server may take to say so
   let lost = false;
+  let failing = null; // what gradio said had failed, until it is known whether the server is gone
 
   /** The id of the running server; null where there is none, undefined where it does not say in time. */
   async function running() {
@@ -19,22 +20,23 @@
     }
   }
 
-  function lose() {
-    const under = tokenscope.underWay();
+  /** Notes what was under way. `here` says whether there is a server after all, another one. */
+  function lose(under, here) {
     lost = true;
     document.body.classList.add('ts-lost');
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify(under && goingOn(under)));
+      sessionStorage.setItem(KEPT, JSON.stringify(under && goingOn(under, here)));
     } catch { /* without a storage the page begins anew */ }
     tell('error', say('The server is gone. Your text is kept on this page, which waits for the server to come back.'));
   }
 
-  // A play goes on with the tokens that it has not taken yet.
-  function goingOn({ name, detail, answers }) {
-    if (name === 'scan') return { name: '', detail: {} }; // its panel has a button for it
-    if (name !== 'play') return { name, detail };
+  // What was pressed when another server was there already is done `atOnce`; a play goes on with what it has not written yet.
+  function goingOn({ name, detail, answers }, here) {
+    const atOnce = here && answers === 0 && name !== 'open';
+    if (name === 'scan' && !atOnce) return { name: '', detail: {}, atOnce }; // its panel has a button for it
+    if (name !== 'play') return { name, detail, atOnce };
     const asked = detail.steps ?? Number(document.querySelector('#steps input')?.value);
-    return { name, detail: { steps: Math.max(1, asked - answers) } };
+    return { name, detail: { steps: Math.max(1, asked - answers) }, atOnce };
   }
 
   function tell(kind, text, button = null) {
@@ -42,10 +44,12 @@
   }
 
   async function watch() {
-    if (lost || tokenscope.silentFor() > SILENT) {
+    if (lost || failing || tokenscope.silentFor() > SILENT) {
+      const under = failing ?? tokenscope.underWay(); // it may be told to have failed while the server is asked
       const id = await running();
       const other = id && window.gradio_config?.app_id && id !== window.gradio_config.app_id;
-      if (!lost && (id === null || other)) lose();
+      if (!lost && (id === null || other)) lose(under, Boolean(other));
+      if (id !== undefined) failing = null;
       if (lost && id) {
         location.reload(); // the server may be another one now, which this page's events would not reach
         return; // a second time would begin the first anew
@@ -63,9 +67,12 @@
     } catch { /* as above */ }
     if (!kept) return;
     const words = say('The server was gone and is back. Your text is as it was.');
-    if (!kept.name || kept.name === 'open') tell('notice', words);
-    else tell('notice', words, { title: say('Go on'), press: () => tokenscope.act(kept.name, kept.detail) });
+    const goOn = () => tokenscope.act(kept.name, kept.detail);
+    if (kept.atOnce) goOn();
+    else if (!kept.name || kept.name === 'open') tell('notice', words);
+    else tell('notice', words, { title: say('Go on'), press: goOn });
   };
 
+  window.addEventListener('tokenscope-failed', ({ detail }) => { failing = detail; });
   setTimeout(watch, EVERY);
 })();

@@ -86,8 +86,10 @@ window.tokenscope = (() => {
   // To gradio, what was stopped has failed: a play or a scan (then `name` says which) that goes on no more is no failure.
   function failed(name) {
     if (name && name !== playing) return;
+    const under = underWay();
     waiting.length = 0;
     answered(false);
+    window.dispatchEvent(new CustomEvent('tokenscope-failed', { detail: under }));
     const words = window.tokenscope.say('The server did not answer. Your text is kept on this page: try again.');
     for (const listener of failures) listener(words);
   }
