@@ -214,8 +214,15 @@ def read(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     Raises:
         SettingError: One of them cannot be used.
     """
-    parser = argparse.ArgumentParser(prog="app.py", description="Watch a language model write, token by token.")
     public = is_space(environment)
+    parser = argparse.ArgumentParser(
+        prog="python app.py",
+        usage="python app.py [--SETTING VALUE ...]",
+        description="Watch a language model write, token by token: serves the page until interrupted.",
+        epilog="In brackets: the environment variable of the same setting, and its default "
+        f"{'on a Space' if public else 'on a machine of your own'}. The command line wins over the environment. "
+        "docs/settings.md says more.",
+    )
     for one in fields(Settings):
         default = one.metadata["public" if public else "local"] or "empty"
         told = f"{one.metadata['help']} ({variable(one.name)}; {default})".replace("%", "%%")
