@@ -35,15 +35,17 @@ LOGGED = ("tokenscope", "gradio")
 QUIET = ("httpx", "httpx2", "huggingface_hub", "transformers", "accelerate", "peft")
 log = logging.getLogger("tokenscope")
 THREADS = 40  # for all but waiting; gradio's own number
+# Visitors of whom gradio keeps a copy of the page with all that was last drawn on it, which nothing here reads. Its own
+# number, 10,000, is gigabytes; for one that is not among them it makes the copy anew, in some 20 ms.
+SESSIONS = 100
 
 
-def serve(  # noqa: PLR0913 - each is a setting of its own
+def serve(
     models: Models,
     host: str,
     port: int | None,
     *,
     limits: Limits = NO_LIMITS,
-    queue: int = 20,
     root_path: str = "",
     login: Sequence[tuple[str, str]] = (),
     mcp: bool = False,
@@ -56,14 +58,14 @@ def serve(  # noqa: PLR0913 - each is a setting of its own
         host: The address to serve on.
         port: The port, None for the first free one from 7860 on.
         limits: What one visitor may take.
-        queue: How many visitors may wait for one model.
         root_path: The path at which a proxy serves the page.
         login: (name, password) of those who may come in, none for everybody.
         mcp: Whether MCP clients may use the endpoints as tools.
         wait: Whether to return only when the server ends.
     """
     page = build_page(models, limits)
-    page.queue(max_size=queue, api_open=False)
+    # Nothing waits in gradio's own queue but loads: pages and programs wait for their turn with a model.
+    page.queue(max_size=limits.waiting + THREADS, api_open=False)
     page.launch(
         server_name=host,
         server_port=port,
@@ -71,7 +73,8 @@ def serve(  # noqa: PLR0913 - each is a setting of its own
         auth=list(login) or None,
         mcp_server=mcp,
         prevent_thread_lock=not wait,
-        max_threads=queue + THREADS,  # each visitor that waits for a turn takes one
+        max_threads=limits.waiting + THREADS,  # each visitor that waits for a turn takes one
+        state_session_capacity=SESSIONS,
         head=assets.head(),
         theme=theme(),
         footer_links=[],
@@ -156,8 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             models,
             settings.host,
             settings.port or None,
-            limits=Limits(settings.run_seconds),
-            queue=settings.queue,
+            limits=Limits(settings.run_seconds, settings.queue),
             root_path=settings.root_path,
             login=settings.login,
             mcp=settings.mcp,

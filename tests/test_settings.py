@@ -143,14 +143,13 @@ def test_each_setting_reaches_what_it_is_about(monkeypatch: pytest.MonkeyPatch, 
     kept, limits = models
     assert (given["server_name"], given["server_port"], given["root_path"]) == ("127.0.0.1", 7123, "/scope")
     assert given["auth"] == [("ada", "pw")]
-    assert given["page"]._queue.max_size == 3
     assert given["mcp_server"] is False
-    assert limits.run_seconds == 7
+    assert (limits.run_seconds, limits.waiting) == (7, 3)
     assert [offer.name for offer in kept.offers] == ["builtin-gpt2", "builtin", "org/own"]
     assert (kept.default, kept.any_name, kept.folders) == ("builtin-gpt2", False, (tmp_path.resolve(),))
     model = kept.get("builtin")
     assert (model.card().device, model.card().dtype) == ("cpu", "float32")
-    assert (model.most_tokens, model._shelf.limit) == (9, 3 * 2**20)
+    assert (model.most_tokens, model._shelf.limit, model.turns.most) == (9, 3 * 2**20, 3)
     assert kept._library.limit == 2**30
     for name in ("tokenscope", "gradio"):
         assert logging.getLogger(name).getEffectiveLevel() == logging.INFO

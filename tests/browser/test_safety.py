@@ -147,11 +147,17 @@ def test_no_file_and_no_other_host_is_reached_through_the_server(address: str, p
         assert b"root:" not in content
 
 
-def test_an_upload_has_a_limit(address: str) -> None:
+@pytest.mark.parametrize("path", ["upload", "process_recording"])
+def test_nobody_can_put_a_file_on_the_server(address: str, path: str) -> None:
     edge = b"--x\r\nContent-Disposition: form-data; name=files; filename=x.json\r\n\r\n"
     form = {"Content_Type": "multipart/form-data; boundary=x"}
-    status, _, _ = ask(address, "POST", "/gradio_api/upload", edge + b"0" * 3_000_000 + b"\r\n--x--\r\n", **form)
-    assert status == 413
+    status, _, answer = ask(address, "POST", f"/gradio_api/{path}", edge + b"{}\r\n--x--\r\n", **form)
+    assert (status, answer) == (404, b"There is no such address here.")
+
+
+def test_nobody_can_have_a_visitors_page_written_to_a_file(address: str) -> None:
+    status, _, answer = ask(address, "GET", "/gradio_api/deep_link?session_hash=anybody")
+    assert (status, answer) == (404, b"There is no such address here.")
 
 
 def test_what_got_in_could_reach_no_other_host(browser: BrowserContext, address: str) -> None:

@@ -14,20 +14,21 @@ from typing import Any, Final
 
 from model_runtime.errors import AnswerStopped, BadMoment
 from model_runtime.progress import watched
+from model_runtime.turns import MOST_WAITING
 from viz.sentences import say
 
 Answer = dict[str, Any]
 
 PATIENCE: Final = 1.5  # seconds that an answer may take before the page is told how far it is
 PACE: Final = 0.25  # seconds between two reports
-MOST: Final = 32  # answers at once, and tickets that are kept for pages that never came back
+SPARE: Final = 32  # answers at once beyond those that wait for a model
 
 
 class _Work:
     """One answer that is being worked out; `leave` ends it at its next report."""
 
-    def __init__(self, work: Callable[[], Answer], view: object) -> None:
-        self.view, self._work = view, work
+    def __init__(self, work: Callable[[], Answer], view: object, place: Callable[[], int | None]) -> None:
+        self.view, self._work, self._place = view, work, place
         self.done, self._left = threading.Event(), False
         self.text, self.fraction = say("Working"), 0.0
         self.began = time.perf_counter()
@@ -55,6 +56,7 @@ class _Work:
         """What the page shows meanwhile; its view stays."""
         told = f"{self.text} \u00b7 {int(time.perf_counter() - self.began)} s"
         message = {"kind": "progress", "text": told, "at": "", "fraction": self.fraction or None, "more": True}
+        message["before"] = self._place()
         session = {"view": self.view, "turn": secrets.token_hex(8), "more": True, "follows": True}
         return {"session": session, "message": message}
 
@@ -67,26 +69,29 @@ class _Work:
 class Answering:
     """Works answers out. May be called from any thread."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(MOST, "answer")
+    def __init__(self, waiting: int = MOST_WAITING) -> None:
+        """Takes how many visitors may wait for a model: each of them holds a thread, so that its place is known."""
+        self._most = waiting + SPARE  # answers at once, and tickets that are kept for pages that never came back
+        self._pool = ThreadPoolExecutor(self._most, "answer")
         self._waiting: OrderedDict[str, _Work] = OrderedDict()
         self._lock = threading.Lock()
 
-    def soon(self, ask: Callable[[], Answer], view: object) -> Answer:
+    def soon(self, ask: Callable[[], Answer], view: object, place: Callable[[], int | None] = lambda: None) -> Answer:
         """The answer where it comes soon; else what there is to say of it, with a ticket to follow it with.
 
         Args:
             ask: Works the answer out.
             view: The view that the page keeps meanwhile.
+            place: Tells how many visitors have their turn first while the answer waits for one, else None.
         """
-        work = _Work(ask, view)
+        work = _Work(ask, view, place)
         self._pool.submit(copy_context().run, work.run)  # which knows whose request it is
         if work.done.wait(PATIENCE):
             return work.answer()
         ticket = secrets.token_hex(8)
         with self._lock:
             self._waiting[ticket] = work
-            while len(self._waiting) > MOST:
+            while len(self._waiting) > self._most:
                 self._waiting.popitem(last=False)[1].leave()
         report = work.report()
         return {**report, "session": {**report["session"], "ticket": ticket}}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from model_runtime.turns import MOST_WAITING
 from viz.sentences import say
 
 
@@ -14,9 +15,11 @@ class Limits:
 
     Attributes:
         run_seconds: How long one Play or one long question may run, 0 for as long as it takes.
+        waiting: How many visitors may wait for one model.
     """
 
     run_seconds: int = 0
+    waiting: int = MOST_WAITING
 
     def running(self) -> Callable[[], bool]:
         """Begins a run; the answer says whether it has had its time."""

@@ -13,6 +13,7 @@ import gradio as gr
 from model_runtime.errors import TokenscopeError
 from model_runtime.turns import visiting
 from viz.components import assets
+from viz.components.base import KEPT, Drawn
 from viz.components.regions import MessageLine, Place, Session, TabBar
 from viz.panels import ablation, header, next_token, prompt, sink, strip, transport, walk
 from viz.panels.actions import Request
@@ -84,11 +85,13 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     }
     failed = "() => {{ window.tokenscope.failed({}); }}"
 
+    kept = {name: KEPT if isinstance(shown, Drawn) else gr.skip() for name, shown in outputs.items()}
+
     def listed(answer: Answer) -> list[Any]:
         """Puts an answer in the order of the outputs."""
-        return [answer.get(name, gr.skip()) for name in outputs]
+        return [answer.get(name, same) for name, same in kept.items()]
 
-    answering = Answering()
+    answering = Answering(desk.limits.waiting)
 
     def soon(ask: Callable[[], Answer], view: object, page: gr.Request) -> list[Any]:
         """Works an answer out for a visitor; its thread is another one, so the visitor is named there."""
@@ -97,7 +100,7 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
             with visiting(str(page.session_hash)):
                 return ask()
 
-        return listed(answering.soon(work, view))
+        return listed(answering.soon(work, view, lambda: desk.visits.before(str(page.session_hash))))
 
     def opened(saved: object, words: str, mode: str, page: gr.Request) -> list[Any]:
         sent = readable(saved, largest=LARGEST)
@@ -130,7 +133,7 @@ def _wire(page: gr.Blocks, desk: Desk, controls: transport.Transport, outputs: d
     long: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     playing = session.play(played, controls.steps, drawn, **long)
     scanning = session.scan(scanned, None, drawn, **long)
-    following = session.follow(followed, None, drawn, **{**long, "concurrency_limit": 32})
+    following = session.follow(followed, None, drawn, **long)
     session.stop(None, cancels=[playing, scanning, following])
     going_on = ((playing, "'play'"), (scanning, "'scan'"), (following, "'answer'"))
     for event, name in ((opening, ""), (acting, ""), *going_on):
@@ -145,7 +148,7 @@ def _wire_loading(opening: Opening, outputs: dict[str, Any]) -> None:
     def loaded(event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
         detail = readable(event._data, largest=LARGEST) if isinstance(event._data, dict) else {}
         for answer in opening.load(str(request.session_hash), detail):
-            yield [answer.get(name, gr.skip()) for name in ("loading", "message")]
+            yield [answer.get(name, KEPT) for name in ("loading", "message")]
 
     def left(request: gr.Request) -> None:
         opening.stop(str(request.session_hash))

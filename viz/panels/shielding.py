@@ -45,8 +45,13 @@ HEADERS: Final[dict[str, str]] = {
     "permissions-policy": ", ".join(f"{name}=()" for name in _SWITCHED_OFF),
 }
 LARGEST_UPLOAD: Final = "2mb"  # nothing that the page opens is larger than a view
-# Gradio's own ways to other hosts, and to its development tools, which no page of ours uses.
-_CLOSED: Final = ("/file=http:", "/file=https:", "/proxy=", "/vibe-", "/undo-vibe-", "/dev/reload", "/deep_link")
+# Gradio's own ways to other hosts, to its development tools, and to write files that a stranger sends or chooses: the
+# page uses none of them.
+_CLOSED: Final = (
+    *("/file=http:", "/file=https:", "/proxy="),
+    *("/vibe-", "/undo-vibe-", "/dev/reload"),
+    *("/upload", "/process_recording", "/deep_link"),
+)
 _ENCODED: Final = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 

@@ -2,15 +2,21 @@
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import UnionType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints
 
 import gradio as gr
 
+from model_runtime import Moment
 from model_runtime.errors import InputError, TokenscopeError
 from model_runtime.turns import visiting
 from viz.panels.arriving import readable
+from viz.panels.models import Models
+
+if TYPE_CHECKING:
+    from model_runtime.model import Model
 
 #: Comes with everything that an MCP client asks.
 MCP_HEADER: Final = "mcp-protocol-version"
@@ -53,6 +59,19 @@ def told(question: Callable[..., Any]) -> Callable[..., Any]:
     endpoint.__annotations__ = {"request": gr.Request, **hints}
     endpoint.__name__, endpoint.__doc__ = question.__name__, question.__doc__
     return endpoint
+
+
+@contextmanager
+def in_turn(models: Models, moment: Moment) -> Iterator["Model"]:
+    """The model of a moment; inside, nobody else asks it.
+
+    Raises:
+        ModelError: It cannot be loaded, or may not be here.
+        TooManyWaiting: Too many visitors wait for it already.
+    """
+    model = models.of(moment)
+    with model.turns.turn():
+        yield model
 
 
 def _visitor(request: gr.Request) -> str:

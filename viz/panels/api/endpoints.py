@@ -30,8 +30,8 @@ def endpoints(models: Models, limits: Limits) -> tuple[Callable[..., Any], ...]:
 def build(page: gr.Blocks, models: Models, limits: Limits) -> None:
     """Adds the endpoints to the page that is being built."""
     for endpoint in endpoints(models, limits):
-        # Models take one question at a time; the queue bounds how many wait, and leaves threads to the page itself.
-        added = api(told(endpoint), api_name=endpoint.__name__, concurrency_limit=16, concurrency_id="api")
+        # Programs wait for their turn with a model, as pages do, and not in gradio's queue.
+        added = api(told(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
         lines = get_function_description(endpoint)[1]
         for widget, (name, line) in zip(page.fns[added["id"]].inputs, lines.items(), strict=True):
             assert isinstance(widget, Component)

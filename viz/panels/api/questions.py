@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from model_runtime import Decoding, Moment
 from model_runtime.errors import OutOfRange
+from viz.panels.api.asking import in_turn
 from viz.panels.api.forms import array, cut, plain, require_size
 from viz.panels.models import Models
 from viz.panels.view import whole
@@ -40,7 +41,9 @@ class QuestionEndpoints:
         there = Moment.from_text(moment)
         end = _bounded(there, begin, end)
         require_size(TOKEN_FIELDS * (end - begin), "Narrow begin and end.")
-        return {"begin": begin, **_object(cut(self.models.of(there).tokens(there), "token", begin, end))}
+        with in_turn(self.models, there) as model:
+            table = model.tokens(there)
+        return {"begin": begin, **_object(cut(table, "token", begin, end))}
 
     def distribution(self, moment: str, position: int = -1, top: int = 20) -> Record:
         """Tells what the model predicts after a position, before and after each decoding filter.
@@ -56,7 +59,9 @@ class QuestionEndpoints:
         there = Moment.from_text(moment)
         filters = sum(value != off for value, off in zip(_filters(there), _filters(None), strict=True))
         require_size((CHOICE_FIELDS + 2 * filters) * top, "Narrow top.")
-        return _object(self.models.of(there).distribution(there, position, top))
+        with in_turn(self.models, there) as model:
+            found = model.distribution(there, position, top)
+        return _object(found)
 
     def attention(self, moment: str, layer: int, head: int, begin: int = 0, end: int | None = None) -> Record:
         """Tells where one attention head looks, from each of some tokens to it and every token before it.
@@ -74,7 +79,9 @@ class QuestionEndpoints:
         there = Moment.from_text(moment)
         end = _bounded(there, begin, end)
         require_size(2 * (end - begin) * end, "Narrow begin and end.")
-        return _object(self.models.of(there).attention(there, layer, head, begin, end))
+        with in_turn(self.models, there) as model:
+            found = model.attention(there, layer, head, begin, end)
+        return _object(found)
 
     def heads(self, moment: str) -> Record:
         """Tells what every attention head does on a text: measures, and labels from stated thresholds.
@@ -86,7 +93,8 @@ class QuestionEndpoints:
             The fields of HeadTable [layer, head]: label, measures by name, decided_on, key_value_head, ablated.
         """
         there = Moment.from_text(moment)
-        table = self.models.of(there).heads(there)
+        with in_turn(self.models, there) as model:
+            table = model.heads(there)
         arrays = len(table.measures) + len(table.decided_on) + 3
         require_size(arrays * table.label.size, "Ask for single heads with attention instead.")
         return _object(table)
@@ -106,10 +114,10 @@ class QuestionEndpoints:
         """
         there = Moment.from_text(moment)
         end = _bounded(there, begin, end)
-        model = self.models.of(there)
-        cells = (model.card().layers + 1) * (end - begin) * (1 + middle)
+        cells = (self.models.of(there).card().layers + 1) * (end - begin) * (1 + middle)
         require_size((READING_FIELDS + 2 * max(0, top)) * cells, "Narrow begin and end, or top.")
-        grid = model.lens(there, middle)
+        with in_turn(self.models, there) as model:
+            grid = model.lens(there, middle)
         most = grid.top_ids.shape[2]
         if not 1 <= top <= most:
             raise OutOfRange(f"top is {top}; the lens lists 1 to {most} tokens.")
@@ -142,12 +150,12 @@ class QuestionEndpoints:
             The fields of Contributions: names and values [part], which sum to total; heads [layer, head] and more.
         """
         there = Moment.from_text(moment)
-        model = self.models.of(there)
-        if against is None:
-            return _object(model.contributions(there, position, target, centred))
-        if target is None:
-            target = int(model.distribution(there, position, top=1).ids[0])
-        return _object(model.contributions(there, position, (target, against), centred))
+        with in_turn(self.models, there) as model:
+            if against is None:
+                return _object(model.contributions(there, position, target, centred))
+            if target is None:
+                target = int(model.distribution(there, position, top=1).ids[0])
+            return _object(model.contributions(there, position, (target, against), centred))
 
     def hidden(self, moment: str, layer: int, position: int = -1) -> Record:
         """Reads one vector of the residual stream.
@@ -162,7 +170,8 @@ class QuestionEndpoints:
         """
         there = Moment.from_text(moment)
         position = whole(len(there.ids) - 1 if position == -1 else position, 0, len(there.ids) - 1, "position")
-        vector = self.models.of(there).hidden(there, layer)[position]
+        with in_turn(self.models, there) as model:
+            vector = model.hidden(there, layer)[position]
         require_size(vector.size, "This model is too wide to be read over the API.")
         return {"layer": layer, "position": position, "vector": array(vector, "width", "activation")}
 

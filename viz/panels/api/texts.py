@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from model_runtime import Decoding, Moment
 from model_runtime.errors import InputError
+from viz.panels.api.asking import in_turn
 from viz.panels.api.forms import plain
 from viz.panels.limits import Limits
 from viz.panels.models import Models
@@ -93,8 +94,9 @@ class TextEndpoints:
         count = whole(steps, 1, MOST_STEPS, "number in steps")
         if take is not None and count > 1:
             raise InputError(f"take gives one token and steps is {count}. Take it with steps 1, then step on.")
-        model, over = self.models.of(there), self.limits.running()
-        there = model.step(there, take)
+        with in_turn(self.models, there) as model:  # here it may be refused; each further token has a turn of its own
+            there = model.step(there, take)
+        over = self.limits.running()
         for later in model.play(there, count - 1):
             there = later
             if over():
