@@ -22,8 +22,9 @@ PYTHON = [ROOT / "app.py", *sorted((ROOT / "viz").rglob("*.py"))]
 SCRIPTS = sorted((ROOT / "viz" / "components").glob("*.js"))
 TEMPLATES = sorted((ROOT / "viz" / "components").glob("*.html"))
 MARKS = {"say": 1, "later": 1, "say_many": 2}
-#: A string of JavaScript behind a mark.
-IN_SCRIPT = re.compile(r"\b(?:say|later|sayMany)\(\s*(`|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")")
+STRING = r"(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")"
+#: The string of JavaScript behind a mark, which may be put together from several lines.
+IN_SCRIPT = re.compile(rf"\b(?:say|later|sayMany)\(\s*(`|{STRING}(?:\s*\+\s*{STRING})*)")
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +86,7 @@ def test_every_sentence_of_scripts_and_templates_is_listed() -> None:
     for path in SCRIPTS:
         for text in IN_SCRIPT.findall(path.read_text(encoding="utf-8")):
             assert text != "`", f"{path.name} says a template literal"
-            found.add(ast.literal_eval(text))
+            found.add("".join(map(ast.literal_eval, re.findall(STRING, text))))
     for path in TEMPLATES:
         source = path.read_text(encoding="utf-8")
         assert source.count("[[") == source.count("]]") == len(list(sentences.templates.texts(source))), path.name

@@ -49,8 +49,8 @@ function draw() {
   at('[data-by="1"]').disabled = payload.layer === last;
   at('.ts-block-reason').hidden = !payload.reason;
   at('.ts-block-reason').textContent = payload.reason;
-  own.draw(payload.own, say('block {layer}: {told}', { layer: payload.layer, told: payload.own.told.join(' ') }));
-  old.draw(payload.original, say('the original block: {told}', { told: payload.original.told.join(' ') }));
+  own.draw(payload.own, `${say('block {layer}', { layer: payload.layer })}: ${payload.own.told.join(' ')}`);
+  old.draw(payload.original, `${say('the original block')}: ${payload.original.told.join(' ')}`);
   drawFacts();
   drawSteps();
 }

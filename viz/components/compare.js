@@ -76,7 +76,7 @@ function drawCard(parts, content) {
   const rows = content.labels.length;
   parts.picture.draw({
     values: tokenscope.decode(content.weights), rows, columns: rows, low: 0, high: 1, scale: 'sequential',
-    ease: tokenscope.placeOf(payload.colour), about: say('{name}: queries down, keys across', { name: content.name }), row: rowOf(content),
+    ease: tokenscope.placeOf(payload.colour), about: `${content.name}: ${say('queries down, keys across')}`, row: rowOf(content),
   });
   placeMark(parts.mark, content.cursor - content.start, rows);
 }
@@ -133,7 +133,7 @@ function drawTwo() {
   const rows = found.labels.length;
   difference.draw({
     values: tokenscope.decode(found.difference), rows, columns: rows, low: -found.top, high: found.top, scale: 'diverging',
-    about: say('difference of the weights: queries down, keys across'),
+    about: `${say('difference of the weights')}: ${say('queries down, keys across')}`,
   });
   placeMark(element.querySelector('.ts-difference .ts-row-mark'), found.cursor - found.start, rows);
   two.querySelector('.ts-low').textContent = say('weight −{weight}', { weight: found.top.toFixed(2) });

@@ -207,7 +207,7 @@ function draw() {
   find('.ts-sum-check').textContent = payload.check;
   drawParts();
   drawHeads();
-  waterfall.draw(steps(), say('waterfall: {told} The list “Every part” holds the same numbers.', { told: payload.told[0] }));
+  waterfall.draw(steps(), `${say('waterfall')}: ${payload.told[0]} ${say('The list “Every part” holds the same numbers.')}`);
 }
 
 element.addEventListener('click', (event) => {

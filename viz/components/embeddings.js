@@ -53,7 +53,7 @@ function drawList(host, usual, list) {
 // --- the map -----------------------------------------------------------------------------------------------------------
 const map = tokenscope.streamMap(find('.ts-map-box'), {
   onPick: (position) => choose(payload.map.ids[position - 1]),
-  about: say('the token and its neighbours on the map; up and down walk from one to the next, Enter shows its embedding'),
+  about: `${say('the token and its neighbours on the map')}; ${say('up and down walk from one to the next, Enter shows its embedding')}`,
   describe: (position) => [`“${payload.map.labels[position - 1]}”`, say('id {id}', { id: payload.map.ids[position - 1] })],
 });
 

@@ -21,13 +21,13 @@ window.tokenscope.lensCurves = (() => {
 
   const AXES = {
     probability: {
-      about: later('probability from the embedding to the output. {curves}'),
+      about: later('probability from the embedding to the output'),
       place: (value) => value,
       ticks: () => [[0, '0'], [0.5, '0.5'], [1, '1']],
       tell: tokenscope.percent,
     },
     rank: {
-      about: later('rank from the embedding to the output. {curves}'),
+      about: later('rank from the embedding to the output'),
       place: (rank, most) => 1 - Math.log(rank + 1) / Math.log(most),
       ticks(most) {
         const powers = Array.from({ length: Math.ceil(Math.log10(most)) }, (_, power) => 10 ** power);
@@ -119,7 +119,7 @@ window.tokenscope.lensCurves = (() => {
       draw(curves) {
         shown = curves;
         const told = curves.labels.map((label, curve) => `${label}: ${Array.from(curves.lines[curve], axis.tell).join(', ')}`);
-        host.setAttribute('aria-label', say(axis.about, { curves: told.join('. ') }));
+        host.setAttribute('aria-label', `${say(axis.about)}: ${told.join('; ')}`);
         schedule();
       },
       sample,

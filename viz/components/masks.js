@@ -69,9 +69,8 @@ function drawMask(picture, mask) {
   }
   Object.assign(picture, { mask });
   picture.title.replaceChildren(cell('b', mask.title), mask.layers ? cell('span', say('this model: {layers}', { layers: mask.layers }), 'ts-mask-own') : '');
-  picture.host.setAttribute('aria-label', say('{mask}: {scores} scores; tokens that look, and what they may look at; arrow keys choose', {
-    mask: mask.title, scores: tokenscope.whole(mask.scores),
-  }));
+  const about = say('{scores} scores; tokens that look, and what they may look at; arrow keys choose', { scores: tokenscope.whole(mask.scores) });
+  picture.host.setAttribute('aria-label', `${mask.title}: ${about}`);
   picture.host.dataset.cells = values.reduce((sum, value) => sum + !Number.isNaN(value), 0);
   picture.count.textContent = say('{scores} scores, {share}', { scores: tokenscope.whole(mask.scores), share: tokenscope.percent(mask.share) });
   picture.grid.draw({

@@ -16,7 +16,7 @@ window.tokenscope.streamMap = (() => {
   // about: what the map is, for those who cannot see it; describe: the tooltip's lines for a position.
   return function streamMap(host, {
     onPick,
-    about = say('tokens on the map; up and down walk from token to token, Enter puts the cursor there'),
+    about = `${say('tokens on the map')}; ${say('up and down walk from token to token, Enter puts the cursor there')}`,
     describe = (position, label, stream) => [`“${label}” (${position})`, say('in stream {stream}', { stream })],
   }) {
     const svg = tokenscope.svg('svg', { class: 'ts-map-picture', role: 'group', 'aria-label': about }, host);

@@ -38,7 +38,7 @@ _PRECISIONS: Final = (
     ),
 )
 # The forms that a name may have, each with an example.
-_FORMS: Final = (
+FORMS: Final = (
     ("Qwen/Qwen3-0.6B", later("a Hugging Face id")),
     ("Qwen/Qwen3-0.6B@main", later("at a branch, tag or commit")),
     ("/models/mine", later("a folder with config.json and weights")),
@@ -64,7 +64,7 @@ def build(models: Models) -> tuple[ModelPicker, Loading]:
         ],
         "any": models.any_name,
         "precisions": precisions if models.any_name else precisions[:1],
-        "forms": [(form, say(meaning)) for form, meaning in _FORMS] if models.any_name else (),
+        "forms": [(form, say(meaning)) for form, meaning in FORMS] if models.any_name else (),
         "shown": models.default,
         "precision": AUTO,
     }

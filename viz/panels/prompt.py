@@ -71,6 +71,7 @@ def build() -> Prompt:
         mode = gr.Radio(
             [(say("raw"), "raw"), (say("chat"), "chat")],
             value="raw",
+            label=say("kind of prompt"),
             show_label=False,
             container=False,
             elem_id="mode",

@@ -29,6 +29,7 @@ _READERS: Final = [
     ("viz/**.js", "javascript"),
     ("viz/**.html", "viz.sentences.gather:template_sentences"),
 ]
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {"viz/**.js": {"parse_template_string": True}}
 _KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
     "say": None,
     "later": None,
@@ -52,7 +53,7 @@ def gathered(root: Path = ROOT) -> Catalog:
     """Returns every sentence of the interface with the files that hold it."""
     catalog = Catalog(**_HEADER)
     catalog.header_comment = "# The sentences of Tokenscope's page. Written by `make sentences`; docs/translating.md."
-    for file, _, text, comments, _ in extract_from_dir(root, _READERS, {}, _KEYWORDS, ("Translators:",), _log):
+    for file, _, text, comments, _ in extract_from_dir(root, _READERS, _OPTIONS, _KEYWORDS, ("Translators:",), _log):
         # Without lines, which would change with everything that is written above.
         catalog.add(text, locations=[(Path(file).as_posix(), 0)], auto_comments=comments)
     return catalog
