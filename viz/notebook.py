@@ -41,9 +41,11 @@ def view_cells(about: Mapping[str, Any], load: str, calls: Mapping[str, str], dr
     imports = (
         "from dataclasses import replace\n\n"
         "import plotly.graph_objects as go\n\n"
-        "from model_runtime import Decoding, Moment, load_model\n"
+        "from model_runtime import Composition, Decoding, Moment, load_model\n"
         "from model_runtime.attention_views import hide_sink, merge_words\n"
-        "from viz.labels import plotly_text, visible"
+        "from model_runtime.head_distance import distance_between\n"
+        "from viz.labels import plotly_text, visible\n"
+        "from viz.steering import difference_lengths"
     )
     asked = "\n".join(f"{name} = {source}" for name, source in calls.items())
     told = say(

@@ -36,6 +36,12 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; } dd 
 .token.cursor { outline: 2px solid var(--ink); } .prompt { color: var(--quiet); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; }
 th, td { padding: 2px 12px 2px 0; border-bottom: 1px solid var(--line); text-align: left; }
+.missing { border-left: 3px solid var(--against); padding-left: 10px; }
+@media print { :root { color-scheme: light; --page: #ffffff; --ink: #000000; --quiet: #444444; --line: #999999;
+  --mark: #2a6f97; --against: #b3541e; } body { max-width: none; padding: 0; font-size: 11px; }
+  .wide { overflow: visible; } svg { max-width: 100%; height: auto; } table { width: 100%; font-size: 10px; }
+  td { overflow-wrap: anywhere; } tr, figure, .token { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  thead { display: table-header-group; } svg rect, .token { print-color-adjust: exact; } }
 svg { display: block; } svg text { font-size: 10px; fill: var(--ink); } figure { margin: 0; }
 """
 
@@ -71,6 +77,7 @@ def write_report(
     drawing: Drawing | None,
     answers: Mapping[str, tuple[str, Any]],
     notes: Sequence[str],
+    missing: str = "",
 ) -> str:
     """Writes the report of a view.
 
@@ -82,6 +89,7 @@ def write_report(
         drawing: The open tab's picture, None where it has none.
         answers: The open tab's records, each with the call that gave it.
         notes: Sentences on how to read it.
+        missing: What the page did not show yet when this was made, in a sentence.
     """
     title = escaped(say("A view of Tokenscope"))
     below = escaped(
@@ -96,6 +104,7 @@ def write_report(
         _heading(say("What may follow token {position}", position=distribution.position)),
         _next(distribution),
         *([] if drawing is None else [_heading(drawing.title), _picture(drawing)]),
+        *([f'<p class="missing">{escaped(missing)}</p>'] if missing else []),
         _heading(say("How to read it")),
         *(f"<p>{escaped(note)}</p>" for note in notes),
         _heading(say("The numbers")),
@@ -213,7 +222,9 @@ def _map(values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str
         if np.isfinite(value) and value:
             fill = "--mark" if value > 0 else "--against"
             place = f'x="{_LEFT + column * _CELL}" y="{_TOP + row * _CELL}" width="{_CELL}" height="{_CELL}"'
-            parts.append(f'<rect {place} fill="var({fill})" fill-opacity="{abs(value) / top:.3f}"/>')
+            told = escaped(f"{rows[row]}, {columns[column]}: {value:.6g}")
+            shade = f'fill="var({fill})" fill-opacity="{abs(value) / top:.3f}"'
+            parts.append(f"<rect {place} {shade}><title>{told}</title></rect>")
     frame = f'x="{_LEFT}" y="{_TOP}" width="{len(columns) * _CELL}" height="{len(rows) * _CELL}"'
     parts.append(f'<rect {frame} fill="none" stroke="var(--line)"/>')
     return _svg(_LEFT + len(columns) * _CELL + 60, _TOP + len(rows) * _CELL + 4, parts)

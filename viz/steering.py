@@ -1,6 +1,7 @@
 """What is added to a stream, in words and numbers: the steerings of a moment, and the draft of the next one."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -71,19 +72,34 @@ def side_payload(text: str, labels: Sequence[str], position: int, error: str = "
     return {"text": text, "tokens": list(labels), "position": position, "error": error}
 
 
-def lengths_payload(plus: Floats, minus: Floats) -> dict[str, Any]:
-    """Returns how long the difference of two tokens' vectors is in each stream, and how long they are themselves.
+@dataclass(frozen=True)
+class DifferenceLengths:
+    """How long the difference of two tokens' vectors is in each stream, and how long they are themselves.
+
+    Attributes:
+        length: [stream] of the difference.
+        usual: [stream] the mean length of the two vectors, by which that of the difference is to be judged.
+    """
+
+    length: Floats
+    usual: Floats
+
+
+def difference_lengths(plus: Sequence[Floats], minus: Sequence[Floats]) -> DifferenceLengths:
+    """Measures the difference of two tokens' vectors.
 
     Args:
-        plus: [stream, width] the vectors of the token that is added.
-        minus: [stream, width] those of the token that is taken off.
-
-    Returns:
-        `length` [stream] of the difference, and `usual` [stream], the mean length of the two vectors: what the length
-        of the difference is to be judged by.
+        plus: [stream] [width] the vectors of the token that is added.
+        minus: [stream] [width] those of the token that is taken off.
     """
-    usual = (np.linalg.norm(plus, axis=1) + np.linalg.norm(minus, axis=1)) / 2
-    return {"length": pack(np.linalg.norm(plus - minus, axis=1)), "usual": pack(usual)}
+    one, other = np.stack(plus), np.stack(minus)
+    usual = (np.linalg.norm(one, axis=1) + np.linalg.norm(other, axis=1)) / 2
+    return DifferenceLengths(np.linalg.norm(one - other, axis=1), usual)
+
+
+def lengths_payload(lengths: DifferenceLengths) -> dict[str, Any]:
+    """Returns the lengths as the page gets them: `length` and `usual`."""
+    return {"length": pack(lengths.length), "usual": pack(lengths.usual)}
 
 
 def described(steer: Steer, name: str) -> str:

@@ -5,16 +5,20 @@ import json
 import random
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from model_runtime import Moment
+from model_runtime import Decoding, Moment
+from model_runtime.interventions import Steer
 from tests.browser.actions import bars, cursor, open_tab, start, step, text, tokens, wait_for
+from viz.panels.direction import Direction
 from viz.panels.link import MOST_LINK, from_text
+from viz.panels.pins import Pin
+from viz.panels.playground import Playground
 from viz.panels.view import View
 
 ANYTHING = "#token-strip [data-position]"
@@ -73,6 +77,113 @@ def test_a_link_opens_what_it_was_made_of(page: Page, open_page: Callable[..., P
     other.reload()
     expect(tokens(other).last).to_be_visible()
     assert text(other) == before
+
+
+def changed_view(page: Page) -> View:
+    """A view in which every field stands otherwise than in a fresh one."""
+    fresh = View.from_json(page.evaluate("() => window.tokenscope.view()"))
+    moment = Moment.from_text(fresh.branches[0]).grown(2991, 18)
+    decoding = Decoding(temperature=0.8, top_k=40, top_p=0.9, min_p=0.01, repetition_penalty=1.1, seed=7, stop=("\n",))
+    steer = Steer(2, 0.5, 1, ((382, 384), 1), ((382, 302), 1))
+    branch = replace(moment.without([(1, 4)], by="mean").steered(steer), decoding=decoding)
+    changes: dict[str, Any] = {
+        "branches": (moment.to_text(), branch.to_text()),
+        "branch": 1,
+        "cursor": 3,
+        "layer": 2,
+        "head": 5,
+        "shade": "entropy",
+        "window": 64,
+        "tab": "heads",
+        "hide": "first",
+        "keys": (1, 2),
+        "colour": "log",
+        "words": True,
+        "pins": (Pin("head", "head", ((3, 1),), moment.to_text(), 2), Pin("rollout", "all", ())),
+        "target": 18,
+        "against": 302,
+        "reading": 5,
+        "lens_colour": "rank",
+        "middle": False,
+        "follow": (18, 2991),
+        "changed": "The capital of France is",
+        "direction": Direction("one text", "another", 0, 1),
+        "parts": ("a", "b", "", "", "", "", "c"),
+        "playground": Playground(Decoding(temperature=0.3), 100),
+        "entry": 77,
+        "precision": "float32",
+        "choices": (("heads.label", "induction"), ("heads.sort", "previous descending")),
+    }
+    changed = View(**changes)
+    names = {field.name for field in fields(View)}
+    assert set(changes) == names  # a new field of the view needs a value here
+    assert {name for name in names if getattr(changed, name) != getattr(fresh, name)} == names
+    return changed
+
+
+def heads_listed(page: Page) -> tuple[str, list[str]]:
+    """The filter of the table of heads, and its rows in their order."""
+    page.wait_for_function("() => document.querySelector('#head-table .ts-filter').value === 'induction'")
+    page.wait_for_function("() => document.querySelector('#head-table th[aria-sort=descending]')")
+    return page.input_value("#head-table .ts-filter"), page.locator("#head-table tbody tr").all_text_contents()
+
+
+@pytest.mark.parametrize("way", ["link", "file", "reload", "back"])
+def test_every_field_of_a_view_comes_back(page: Page, open_page: Callable[..., Page], tmp_path: Path, way: str) -> None:
+    changed = changed_view(page)
+    page.evaluate("view => window.tokenscope.act('revisit', { view })", changed.to_json())
+    wait_for(page, 7)
+    kept = page.evaluate("() => window.tokenscope.view()")
+    assert View.from_json(kept) == changed
+    listed = heads_listed(page)
+    assert listed[1]
+    assert all("induction" in row for row in listed[1])
+    other = page
+    if way == "link":
+        other = open_page("/?" + link_of(page).split("?")[1], ready="#head-table tbody tr")
+    elif way == "file":
+        page.click(".ts-share-open")
+        with page.expect_download() as download:
+            page.click(".ts-share-save")
+        download.value.save_as(tmp_path / "my.tokenscope")
+        other = open_page()
+        other.click(".ts-share-open")
+        other.set_input_files(".ts-share-file", tmp_path / "my.tokenscope")
+    elif way == "reload":
+        page.evaluate("() => window.tokenscope.act('cursor', { position: 3 })")  # what a reload keeps came by an answer
+        page.reload()
+    else:
+        step(page)
+        page.locator("#head-table .ts-filter").select_option("")
+        page.go_back()
+    wait_for(other, 7)
+    assert heads_listed(other) == listed
+    found = other.evaluate("() => window.tokenscope.view()")
+    assert {name for name in kept if found[name] != kept[name]} == set()
+    assert shown(other) == shown(page)
+
+
+def test_every_control_of_the_tabs_is_kept(page: Page) -> None:
+    """What a control of a tab says is a field of the view, or one of its choices, or words that were not sent yet."""
+    known = page.evaluate(
+        """() => [...document.querySelectorAll('.ts-tab-panel :is(select, input, textarea)')].map(control => {
+            const names = [control.closest('.ts-tab-panel').id, control.className, control.name, control.dataset.name,
+                control.getAttribute('aria-label'), control.parentElement.className].join(' | ');
+            return [names, window.tokenscope.isChoice(control)];
+        })"""
+    )
+    left = [names for names, is_choice in known if not is_choice and not any(part in names for part in OF_THE_VIEW)]
+    assert left == []
+    assert sum(is_choice for _, is_choice in known) >= 30
+
+
+# Controls whose value is a field of the view, and boxes whose words become one when they are sent.
+OF_THE_VIEW = (
+    *("ts-window", "ts-words", "panel-attention | ts-colour", "panel-lens | ts-colour", "ts-midpoints", "ts-reading"),
+    *("ts-stepper", "panel-attention | ts-by", "ts-question", "ts-follow-form", "panel-residual | ts-slider"),
+    *("ts-patch-layer", "ts-patch-text", "panel-choosing", "panel-parts |  |  |", "ts-entry-form", "ts-key-choice"),
+    *("the text to steer", "ts-steer-slide"),
+)
 
 
 def test_what_is_typed_but_not_begun_with_stays_private(page: Page, open_page: Callable[..., Page]) -> None:

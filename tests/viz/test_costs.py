@@ -1,5 +1,4 @@
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -269,7 +268,7 @@ class TestPanels:
 
     def test_the_last_part_says_what_was_found(self) -> None:
         parts = [timing([0.1] * count, [0.3] * count) for count in (1, 40)]
-        model: Any = SimpleNamespace(time_cache=lambda moment, tokens: iter(parts))
+        model: Any = type("Stub", (), {"time_cache": staticmethod(lambda moment, tokens: iter(parts))})()
         *_, last = cache_panel.scanned(model, self.view, {"tokens": 20})
         assert (last.done, last.total) == (40, 20)
         assert last.payload["moment"] == MOMENT.to_text()

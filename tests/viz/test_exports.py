@@ -55,9 +55,9 @@ def hostile_table():
     )
 
 
-def made(name, model, view):
+def made(name, model, view, detail=None):
     (download,) = [each for each in EXPORTS if each.name == name]
-    return download.make(model, view)
+    return download.make(model, view, detail)
 
 
 @pytest.mark.parametrize("tab", [tab.name for tab in ALL])

@@ -94,6 +94,9 @@ def views(draw: st.DrawFn) -> View:
         ),
         "entry": st.none() | index,
         "precision": st.sampled_from(sorted(PRECISIONS)),
+        "choices": st.dictionaries(st.from_regex(r"[a-z]{1,9}\.[a-z-]{1,9}", fullmatch=True), words, max_size=4).map(
+            lambda some: tuple(sorted(some.items()))
+        ),
     }
     assert {*other, "branches"} == set(View.__dataclass_fields__)
     chosen = draw(st.sets(st.sampled_from(sorted(other))))

@@ -20,7 +20,7 @@ from viz.panels.steer_actions import STEER_ACTIONS
 from viz.panels.steering import draw
 from viz.panels.view import View
 from viz.payload import unpack
-from viz.steering import described, lengths_payload, side_names, steers_payload
+from viz.steering import described, difference_lengths, lengths_payload, side_names, steers_payload
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
@@ -70,7 +70,7 @@ class TestNames:
 
 def test_lengths_by_hand() -> None:
     plus, minus = np.array([[3, 4], [1, 0]], np.float32), np.array([[0, 0], [1, 0]], np.float32)
-    payload = lengths_payload(plus, minus)
+    payload = lengths_payload(difference_lengths(plus, minus))
     assert unpack(payload["length"]).tolist() == [5, 0]
     assert unpack(payload["usual"]).tolist() == [2.5, 1]
 

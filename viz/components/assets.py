@@ -18,7 +18,9 @@ _SHARED_SCRIPTS: Final = (
     "reconnect.js",
     "elements.js",
     "downloads.js",
+    "file_making.js",
     "long_run.js",
+    "canvas_drawing.js",
     "scales.js",
     "head_grid.js",
     "cell_walk.js",
@@ -38,8 +40,11 @@ _SHARED_SCRIPTS: Final = (
     "axis_curve.js",
     "block_drawing.js",
     "figure.js",
+    "figures.js",
+    "page_drawing.js",
     "figure_files.js",
     "inside_words.js",
+    "choices.js",
     "keys.js",
 )
 _STYLES: Final = (

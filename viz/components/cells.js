@@ -24,6 +24,7 @@ window.tokenscope.cells = (() => {
       pixels.data.set([...colours.subarray(place, place + 3), 255], 4 * index);
     }
     canvas.getContext('2d').putImageData(pixels, 0, 0);
+    window.tokenscope.keepCells(canvas, pixels);
   }
 
   // Where the largest value is, -1 where none is known; `row` is where alone it is looked for.

@@ -5,6 +5,9 @@
   /** Downloads of the popover "Share" that are made here: { title, what, make }; `make` returns { name, blob }, or a promise of it. */
   tokenscope.downloads = [];
 
+  /** What was asked last with each tab's own long question, by the tab: files hold the answer as far as it has come. */
+  tokenscope.asked = {};
+
   /** Lets the browser save a blob under a name. */
   tokenscope.saveFile = function saveFile(name, blob) {
     const link = document.createElement('a');

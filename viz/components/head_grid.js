@@ -81,13 +81,11 @@ window.tokenscope.headGrid = (() => {
     function paintAll() {
       scheduled = false;
       if (!grid || !host.offsetParent) return; // hidden: the observer draws when it appears
-      const ratio = window.devicePixelRatio || 1;
-      const { width, height } = measure();
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-      const context = canvas.getContext('2d');
+      tokenscope.paintCanvas(canvas, { ...measure(), paint: paintHeads });
+      host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
+    }
+
+    function paintHeads(context, ratio) {
       const names = tokenscope.colours.variables[tokenscope.theme()];
       const size = Math.max(1, Math.round((tile - 1) * ratio));
       for (let layer = 0; layer < grid.layers; layer += 1) {
@@ -99,7 +97,6 @@ window.tokenscope.headGrid = (() => {
       context.scale(ratio, ratio);
       drawNames(context, names);
       drawMarks(context, names);
-      host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
     }
 
     function schedule() {

@@ -75,21 +75,21 @@ window.tokenscope.lensGrid = (() => {
     function paint() {
       scheduled = false;
       if (!grid || !host.offsetParent) return; // hidden: the observer draws when it appears
-      const ratio = window.devicePixelRatio || 1;
       const height = measure();
       const width = Math.min(scroll.clientWidth, columns() * wide);
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-      const context = canvas.getContext('2d');
       const left = Math.min(scroll.scrollLeft, Math.max(0, columns() * wide - width));
       const from = Math.floor(left / wide);
       const to = Math.min(columns(), Math.ceil((left + width) / wide));
-      context.scale(ratio, ratio);
-      context.translate(-left, 0);
       const drawn = { grid, arrays, scale, wide, tops, family: getComputedStyle(canvas).fontFamily };
-      tokenscope.drawLens(context, drawn, from, to);
+      const painter = (begin, first, end) => (context, ratio) => {
+        context.scale(ratio, ratio);
+        context.translate(-begin, 0);
+        tokenscope.drawLens(context, drawn, first, end);
+      };
+      const picture = { width, height, paint: painter(left, from, to) };
+      // A file shows all columns, unless there are too many for one.
+      const fits = 2 * columns() * (grid.rows.length + 3) <= tokenscope.mostShapes;
+      tokenscope.paintCanvas(canvas, picture, fits ? { width: columns() * wide, height, paint: painter(0, 0, columns()) } : picture);
       host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
     }
 

@@ -93,6 +93,11 @@
     } catch { /* browsers refuse too many entries at once: the view is kept all the same, and Back goes further */ }
   }
 
+  /** Something was chosen in a tab: the present entry keeps it. */
+  tokenscope.chosen = function chosen() {
+    if (!returning && tokenscope.view()) enter(tokenscope.view(), false);
+  };
+
   window.addEventListener('tokenscope-stopped', () => {
     if (!returning && tokenscope.view()) enter(tokenscope.view(), false);
   });

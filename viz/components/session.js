@@ -2,17 +2,21 @@
 const { tokenscope } = window;
 let last = { name: 'open', detail: {} }; // the action that is answered
 let answers = 0; // to it, so far
+let arriving = true; // whether the view that is waited for comes from elsewhere: a link, a file, the time before a reload
 
 tokenscope.connect({
   send(action) {
     [last, answers] = [action, 0];
-    const detail = { name: action.name, detail: action.detail, view: props.value?.view ?? null };
+    arriving ||= action.name === 'revisit';
+    const detail = { name: action.name, detail: action.detail, view: this.view() };
     if (action.name === 'play') trigger('play', detail);
-    else if (action.name === 'scan') trigger('scan', detail);
-    else trigger('act', detail);
+    else if (action.name === 'scan') {
+      tokenscope.asked[action.detail.what] = action.detail;
+      trigger('scan', detail);
+    } else trigger('act', detail);
   },
   view() {
-    return props.value?.view ?? null;
+    return tokenscope.withChoices(props.value?.view ?? null);
   },
   /** What is being answered, and how often it has been answered already. */
   underWay() {
@@ -28,7 +32,11 @@ watch('value', () => {
   if (!value) return;
   if (value.view) {
     const { more, filled } = value;
-    tokenscope.keep(value.view, { name: last.name, goesOn: answers > 0 || last.held, more, filled });
+    if (arriving && !value.follows) {
+      arriving = false;
+      tokenscope.choose(value.view.choices);
+    }
+    tokenscope.keep(tokenscope.withChoices(value.view), { name: last.name, goesOn: answers > 0 || last.held, more, filled });
     tokenscope.viewed(value.view);
   }
   answers += 1;

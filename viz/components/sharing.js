@@ -48,6 +48,7 @@ async function draw() {
   const answer = await ask('link', page());
   if (mine !== asked) return;
   current = answer;
+  drawSizes(answer?.sizes ?? {});
   const link = answer ? addressOf(answer.text) : '';
   const fits = Boolean(link) && link.length <= props.value.most;
   field.value = fits ? link : '';
@@ -74,20 +75,49 @@ async function copied() {
 }
 
 // --- files ----------------------------------------------------------------------------------------------------------------
-async function download(entry, row) {
-  row.disabled = true;
+let stopping = false; // whether the file that is being made is not wanted any more
+
+async function download(entry) {
+  if (entry.refused) return tell(entry.refused, true);
+  stopping = false;
+  busy(true);
   tell(say('Making {title}', { title: entry.title }));
   try {
-    const file = entry.make ? await entry.make() : await fetched(entry.name);
-    if (file) {
-      tokenscope.saveFile(file.name, file.blob);
-      tell(say('Saved as {file}.', { file: file.name }));
-    }
+    const file = entry.make ? await entry.make() : await tokenscope.makeFile(entry.name, { ...making, large: props.value.large });
+    if (file) tokenscope.saveFile(file.name, file.blob);
+    if (file) tell(say('Saved as {file}.', { file: file.name }));
+    else if (stopping) tell(say('No file was saved.'));
   } catch (error) {
     tell(say('This could not be made: {reason}', { reason: error.message }), true);
   }
-  row.disabled = false;
+  return busy(false);
 }
+
+function busy(now) {
+  for (const row of list.querySelectorAll('.ts-share-entry')) row.disabled = now;
+  find('cancel').hidden = find('meter').hidden = !now;
+  find('meter').removeAttribute('value');
+  find('take').hidden = true;
+}
+
+const making = {
+  ask,
+  stopped: () => stopping,
+  told(words, fraction) {
+    tell(words);
+    if (fraction) find('meter').value = fraction;
+  },
+  /** Asks whether a large file is wanted after all. */
+  confirm: (words) => new Promise((resolve) => {
+    tell(words);
+    find('meter').hidden = true;
+    find('take').hidden = false;
+    find('take').focus();
+    find('take').onclick = () => resolve(true);
+    find('cancel').addEventListener('click', () => resolve(false), { once: true });
+  }),
+};
+find('cancel').addEventListener('click', () => { stopping = true; });
 
 /** Opens the view of a file, as it was chosen or dropped. */
 async function load(file) {
@@ -100,20 +130,28 @@ async function load(file) {
   return tokenscope.arrive(answer);
 }
 
-async function fetched(name) {
-  const answer = await ask('download', { name, view: tokenscope.view() });
-  return answer && { name: answer.name, blob: new Blob([tokenscope.bytesOf(answer.content)], { type: answer.media }) };
-}
-
 function drawDownloads() {
   const made = props.value.downloads.map(([name, title, what]) => ({ name, title, what }));
   list.replaceChildren(...[...made, ...tokenscope.downloads].map((entry) => {
     const row = make('button', 'ts-share-entry');
+    row.dataset.name = entry.name ?? '';
     make('b', '', row, entry.title);
     make('span', '', row, entry.what);
-    row.addEventListener('click', () => download(entry, row));
+    make('span', 'ts-share-size', row);
+    row.addEventListener('click', () => download({ ...entry, refused: row.dataset.refused }));
     return row;
   }));
+}
+
+/** Says before how large a file will be, where it may be large. */
+function drawSizes(sizes) {
+  for (const [name, [words, refused]] of Object.entries(sizes)) {
+    const row = list.querySelector(`[data-name="${name}"]`);
+    row.querySelector('.ts-share-size').textContent = words;
+    row.classList.toggle('ts-refused', refused);
+    if (refused) row.dataset.refused = words;
+    else delete row.dataset.refused;
+  }
 }
 
 // --- opening and closing --------------------------------------------------------------------------------------------------

@@ -138,18 +138,14 @@ window.tokenscope.tokenGrid = (() => {
     function paint() {
       scheduled = false;
       if (!grid || !host.offsetParent) return; // hidden: the observer draws when it appears
-      const ratio = window.devicePixelRatio || 1;
-      const context = canvas.getContext('2d');
-      const { width, height } = measure(context);
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-      context.scale(ratio, ratio);
-      drawCells(context);
-      drawNumbers(context);
-      drawColumns(context);
-      drawSelection(context);
+      const draw = (context, ratio) => {
+        context.scale(ratio, ratio);
+        drawCells(context);
+        drawNumbers(context);
+        drawColumns(context);
+        drawSelection(context);
+      };
+      tokenscope.paintCanvas(canvas, { ...measure(canvas.getContext('2d')), paint: draw });
       keepInSight();
       host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);
     }

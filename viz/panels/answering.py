@@ -24,10 +24,12 @@ PACE: Final = 0.25  # seconds between two reports
 SPARE: Final = 32  # answers at once beyond those that wait for a model
 
 
-class _Work:
+class Work:
     """One answer that is being worked out; `leave` ends it at its next report."""
 
-    def __init__(self, work: Callable[[], Answer], view: object, place: Callable[[], int | None]) -> None:
+    def __init__(
+        self, work: Callable[[], Answer], view: object = None, place: Callable[[], int | None] = lambda: None
+    ) -> None:
         self.view, self._work, self._place = view, work, place
         self.done, self._left = threading.Event(), False
         self.text, self.fraction = say("Working"), 0.0
@@ -36,6 +38,7 @@ class _Work:
         self._error: BaseException | None = None
 
     def run(self) -> None:
+        """Works the answer out, on the thread that calls this."""
         try:
             with watched(self._told):
                 self._answer = self._work()
@@ -45,9 +48,11 @@ class _Work:
             self.done.set()
 
     def leave(self) -> None:
+        """Ends the work at its next report: nobody waits for it any more."""
         self._left = True
 
     def answer(self) -> Answer:
+        """Returns what was worked out, or raises what went wrong."""
         if self._error is not None:
             raise self._error
         return self._answer
@@ -73,7 +78,7 @@ class Answering:
         """Takes how many visitors may wait for a model: each of them holds a thread, so that its place is known."""
         self._most = waiting + SPARE  # answers at once, and tickets that are kept for pages that never came back
         self._pool = ThreadPoolExecutor(self._most, "answer")
-        self._waiting: OrderedDict[str, _Work] = OrderedDict()
+        self._waiting: OrderedDict[str, Work] = OrderedDict()
         self._lock = threading.Lock()
 
     def soon(self, ask: Callable[[], Answer], view: object, place: Callable[[], int | None] = lambda: None) -> Answer:
@@ -84,7 +89,7 @@ class Answering:
             view: The view that the page keeps meanwhile.
             place: Tells how many visitors have their turn first while the answer waits for one, else None.
         """
-        work = _Work(ask, view, place)
+        work = Work(ask, view, place)
         self._pool.submit(copy_context().run, work.run)  # which knows whose request it is
         if work.done.wait(PATIENCE):
             return work.answer()

@@ -233,6 +233,7 @@ class Desk:
         if view:  # what is chosen and fits any model stays
             moment = replace(fresh.moment, decoding=view.moment.decoding)
             fresh = replace(fresh.at(moment), tab=view.tab, shade=view.shade, window=view.window, colour=view.colour)
+            fresh = replace(fresh, choices=view.choices)
         outcome = replace(outcome, view=fresh)
         notice = say("{model} is ready.", model=model.card().name)
         if raw:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime import InputError
 from viz.beams import beams_payload
+from viz.calls import Call
 from viz.components.choosing import BeamsView
 from viz.inputs import state_of
+from viz.panels.long_answers import asked_in_parts
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of, whole
@@ -39,21 +41,32 @@ def draw(scene: Scene) -> dict[str, Any]:
     }
 
 
+def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
+    """Returns the search that a page asks for.
+
+    Raises:
+        InputError: A setting cannot be used.
+    """
+    width = whole(detail.get("width", 4), 1, WIDEST, later("number of beams"))
+    steps = whole(detail.get("steps", 6), 1, LONGEST, later("number of tokens"))
+    penalty = one_of(detail.get("length_penalty", PENALTIES[0]), PENALTIES, later("length penalty"))
+    text = Call("moment.cut", (view.cursor + 1,))
+    return Call("model.beams", (text, width, steps, penalty), only_last=True)
+
+
 def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
     """Searches; gives the tree after each step.
 
     Raises:
         TokenscopeError: A setting cannot be used, or the text cannot be gone on from.
     """
-    width = whole(detail.get("width", 4), 1, WIDEST, later("number of beams"))
-    steps = whole(detail.get("steps", 6), 1, LONGEST, later("number of tokens"))
-    penalty = one_of(detail.get("length_penalty", PENALTIES[0]), PENALTIES, later("length penalty"))
-    moment = view.moment
+    call, moment = asking(model, view, detail), view.moment
+    width = call.arguments[1]
     if view.cursor >= len(moment.ids):
         raise InputError(say("The cursor stands behind the text. Click a token and search again."))
     text = moment.cut(view.cursor + 1)
     begun = {"about": {"ids": text.ids, "state": state_of(moment), "position": view.cursor}}
-    for tree in paced(model.beams(text, width, steps, penalty), lambda tree: tree.finished):
+    for tree in paced(asked_in_parts(model, moment, call), lambda tree: tree.finished):
         told = say_many(
             "Searching with {count} beam: {done} of {steps} tokens",
             "Searching with {count} beams: {done} of {steps} tokens",

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from viz.cache import bytes_payload, passes_payload, timing_payload
+from viz.calls import Call, of_model
 from viz.components.costs import CacheView
+from viz.panels.long_answers import asked_in_parts
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of
@@ -41,15 +43,26 @@ def draw(scene: Scene) -> dict[str, Any]:
     }
 
 
+def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
+    """Returns the experiment that a page asks for.
+
+    Raises:
+        InputError: So many tokens cannot be written.
+    """
+    return of_model(
+        "time_cache", one_of(detail.get("tokens", TOKENS[0]), TOKENS, later("number of new tokens")), only_last=True
+    )
+
+
 def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
     """Runs the experiment; gives what is known so far again and again, all of it at last.
 
     Raises:
         TokenscopeError: So many tokens cannot be written, or the model works without a cache.
     """
-    tokens = one_of(detail.get("tokens", TOKENS[0]), TOKENS, later("number of new tokens"))
-    moment = view.moment
-    for timing in paced(model.time_cache(moment, tokens), lambda part: part.seconds.shape[1] == part.total):
+    moment, call = view.moment, asking(model, view, detail)
+    (_, tokens) = call.arguments
+    for timing in paced(asked_in_parts(model, moment, call), lambda part: part.seconds.shape[1] == part.total):
         payload = {**timing_payload(timing), "moment": moment.to_text()}
         told = say(
             "Writing with the cache and without: {done} of {tokens} tokens each", done=payload["done"], tokens=tokens

@@ -1,5 +1,6 @@
 """The compare tab: pinned heads side by side, the nearest heads, and the map of all."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 
 from model_runtime import FeatureUnavailable, HeadTable, Moment, TokenscopeError
 from model_runtime.attention_views import hide_sink
-from model_runtime.head_records import CombinedMap
-from model_runtime.records import AttentionMap
+from model_runtime.head_records import CombinedMap, Head
+from model_runtime.records import AttentionMap, Integers
+from viz.calls import Call, Name
 from viz.comparison import Pinned, card_payload, difference_payload, similarity_payload
 from viz.components.studies import CompareView
 from viz.head_names import group_name, head_name, shares
@@ -110,12 +112,36 @@ def _map(scene: Scene, pin: Pin, facts: HeadTable) -> AttentionMap | CombinedMap
     if pin.scope == "head":
         map_ = scene.model.attention(scene.moment, *pin.heads[0])
         return hide_sink(map_, scene.model.hiding(scene.moment, scene.hide))
-    heads = list(pin.heads)
-    if pin.scope != "pinned":
-        exists = facts.key_value_head >= 0
-        every = [(int(layer), int(head)) for layer, head in np.argwhere(exists)]
-        heads = [head for head in every if pin.scope == "all" or head[0] == pin.heads[0][0]]
-    return scene.model.combined(scene.moment, heads, pin.method, scene.hide)
+    return scene.model.combined(scene.moment, _heads(pin, facts.key_value_head), pin.method, scene.hide)
+
+
+def _heads(pin: Pin, key_value_head: Integers) -> list[Head]:
+    """The heads that become one map."""
+    if pin.scope == "pinned":
+        return list(pin.heads)
+    every = [(int(layer), int(head)) for layer, head in np.argwhere(key_value_head >= 0)]
+    return [head for head in every if pin.scope == "all" or head[0] == pin.heads[0][0]]
+
+
+def map_asked(scene: Scene, pin: Pin) -> Call:
+    """Returns the question whose answer is a pin's map.
+
+    Raises:
+        FeatureUnavailable: This model does not show its attention.
+    """
+    text = Moment.from_text(pin.moment) if pin.moment else scene.moment
+    about = Call("Moment.from_text", (pin.moment,)) if pin.moment else Name("moment")
+    if pin.scope != "head":
+        heads = _heads(pin, heads_there_are(scene))
+        return Call("model.combined", (about, heads, pin.method, scene.hide))
+    hidden = tuple(scene.model.hiding(text, scene.hide))
+    one = Call("model.attention", (about, *pin.heads[0]))
+    return Call("hide_sink", (one, hidden)) if hidden else one
+
+
+def equally_long(scene: Scene, pins: Sequence[Pin]) -> bool:
+    """Returns whether the texts of some pins have the same number of tokens."""
+    return len({len(Moment.from_text(pin.moment).ids if pin.moment else scene.moment.ids) for pin in pins}) == 1
 
 
 def _head(pin: Pin) -> tuple[int, int] | None:

@@ -1,13 +1,15 @@
 """What can be taken from the page as a file: what a download is, and what makes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from viz.panels.view import View
 
 if TYPE_CHECKING:
     from model_runtime.model import Model
+
+Detail = Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,13 @@ class Download:
         name: Its id.
         title: What its button says.
         what: What one gets, in one line.
-        make: Makes the file of a view; may raise any `TokenscopeError`, whose words are shown below the list.
+        make: Makes the file of a view and of what came with the open tab's own question when the page asked it last
+            (None where it did not); may raise any `TokenscopeError`, whose words are shown below the list.
+        size: Says before how large it will be where it may be large, and whether that is too large for the page.
     """
 
     name: str
     title: str
     what: str
-    make: Callable[["Model", View], File]
+    make: Callable[["Model", View, Detail], File]
+    size: "Callable[[Model, View], tuple[str, bool]] | None" = None

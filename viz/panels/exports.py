@@ -9,8 +9,9 @@ from model_runtime.recording_file import recording_bytes
 from viz import record_data
 from viz.labels import visible
 from viz.notebook import drawing_of, view_cells, write_notebook
-from viz.panels.asked import Picture, always_asked, answers_of, asked_of
-from viz.panels.downloads import Download, File
+from viz.panels.asked import always_asked, answers_of, asked_of
+from viz.panels.asked_types import Picture
+from viz.panels.downloads import Detail, Download, File
 from viz.panels.link import MOST_LINK, Shared, to_text
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View
@@ -52,20 +53,22 @@ def file_stem(model: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem)[:40]
 
 
-def _json(model: "Model", view: View) -> File:
+def _json(model: "Model", view: View, detail: Detail = None) -> File:
     scene = scene_of(model, view)
-    text = record_data.to_json(answers_of(scene, asked_of(scene)), about(scene))
+    asked = asked_of(scene, detail)
+    missing = {"missing": asked.missing} if asked.missing else {}
+    text = record_data.to_json(answers_of(scene, asked), {**about(scene), **missing})
     return File(file_name(view, "json"), "application/json", text.encode("ascii"))
 
 
-def _csv(model: "Model", view: View) -> File:
+def _csv(model: "Model", view: View, detail: Detail = None) -> File:
     scene = scene_of(model, view)
-    return File(file_name(view, "csv"), "text/csv", record_data.to_csv(answers_of(scene, asked_of(scene))))
+    return File(file_name(view, "csv"), "text/csv", record_data.to_csv(answers_of(scene, asked_of(scene, detail))))
 
 
-def _notebook(model: "Model", view: View) -> File:
+def _notebook(model: "Model", view: View, detail: Detail = None) -> File:
     scene = scene_of(model, view)
-    asked = asked_of(scene)
+    asked = asked_of(scene, detail)
     picture = asked.picture
     answers = {name: answer for name, (_, answer) in answers_of(scene, asked).items()}
     first = picture.first_row, picture.first_column
@@ -82,13 +85,14 @@ def _load(scene: Scene) -> str:
     return f"load_model({name!r}, dtype={scene.card.dtype!r})"
 
 
-def _report(model: "Model", view: View) -> File:
+def _report(model: "Model", view: View, detail: Detail = None) -> File:
     scene = scene_of(model, view)
     view, card = scene.view, scene.card
-    drawing, notes = None, [say(note) for note in _HOW_TO_READ]
+    drawing, missing, notes = None, "", [say(note) for note in _HOW_TO_READ]
     try:
-        asked = asked_of(scene)
+        asked = asked_of(scene, detail)
         answers = answers_of(scene, asked)
+        missing = asked.missing
         drawing = _drawing(scene, asked.picture, answers)
         owner = answers[asked.picture.answer][1]
         notes.append(f"{asked.picture.field}: {record_data.field_notes(owner.__class__)[asked.picture.field][1]}")
@@ -107,7 +111,7 @@ def _report(model: "Model", view: View) -> File:
         say("to open it again"): f"?view={link}" if len(link) <= MOST_LINK else say("save the view as a file for that"),
     }
     tokens, distribution = answers["tokens"][1], answers["distribution"][1]
-    text = write_report(facts, tokens, scene.labels, distribution, drawing, answers, notes)
+    text = write_report(facts, tokens, scene.labels, distribution, drawing, answers, notes, missing)
     return File(file_name(view, "html"), "text/html", text.encode("utf-8"))
 
 
@@ -126,7 +130,7 @@ _HOW_TO_READ: Final = (
     later("A raw probability is the model's own; the other one is what is left of it after the decoding filters."),
     later(
         "In the picture the colour is the stronger the larger the number; a blank cell is 0, hidden or unknown. What is"
-        " negative has the other colour."
+        " negative has the other colour. Under the pointer a cell of a map tells its number; nothing else here moves."
     ),
     later(
         "Each record below names the call that gives it in Python. Behind the address of a Tokenscope page, what "
@@ -157,7 +161,7 @@ def _named(scene: Scene, record: Any, axis: str, first: int, count: int) -> list
     return [f"{axis} {index}" for index in range(count)]
 
 
-def _recording(model: "Model", view: View) -> File:
+def _recording(model: "Model", view: View, detail: Detail = None) -> File:
     moment = view.moment
     size = _recording_size(model.card(), len(moment.ids))
     if size > MOST_RECORDING:
@@ -171,6 +175,20 @@ def _recording(model: "Model", view: View) -> File:
             )
         )
     return File(file_name(view, "safetensors"), "application/octet-stream", recording_bytes(model.recorded(moment)))
+
+
+def _recording_said(model: "Model", view: View) -> tuple[str, bool]:
+    size = _recording_size(model.card(), len(view.moment.ids))
+    if size <= MOST_RECORDING:
+        return say("about {size} MB", size=f"{size / 1e6:,.1f}"), False
+    told = say(
+        "some {size} MB, more than the {most} MB that the page hands out. In Python, below what “Open as notebook”"
+        " writes: {line}",
+        size=f"{size // 10**6:,}",
+        most=MOST_RECORDING // 10**6,
+        line='model.save_recording(moment, "text.safetensors")',
+    )
+    return told, True
 
 
 def _recording_size(card: "ModelCard", tokens: int) -> int:
@@ -196,6 +214,10 @@ EXPORTS: Final = (
         _notebook,
     ),
     Download(
-        "recording", later("Recording"), later("all that was kept of the text, as safetensors for Python"), _recording
+        "recording",
+        later("Recording"),
+        later("all that was kept of the text, as safetensors for Python"),
+        _recording,
+        _recording_said,
     ),
 )

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime import FeatureUnavailable
+from viz.calls import Call, of_model
 from viz.components.layers import InputsView
 from viz.inputs import attribution_payload, state_of
 from viz.panels import question
+from viz.panels.long_answers import asked_in_parts
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene, scene_of
 from viz.panels.view import View, one_of
@@ -47,16 +49,26 @@ def draw(scene: Scene) -> dict[str, Any]:
     return {**frame, "now": attribution_payload(gradient, scene.moment, scene.labels)}
 
 
+def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
+    """Returns the attribution that a page asks for.
+
+    Raises:
+        InputError: The method or the number of steps cannot be used.
+    """
+    method = one_of(detail.get("method"), METHODS, later("method"))
+    steps = one_of(detail.get("steps", STEPS[0]), STEPS, later("number of steps"))
+    question: dict[str, Any] = {**scene_of(model, view).question}
+    return of_model("attribution", method, only_last=True, **question, steps=steps)
+
+
 def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
     """Attributes the choice to the tokens; gives what is known so far again and again, all of it at last.
 
     Raises:
         TokenscopeError: The method or the number of steps cannot be used, or the model gives no attribution.
     """
-    method = one_of(detail.get("method"), METHODS, later("method"))
-    steps = one_of(detail.get("steps", STEPS[0]), STEPS, later("number of steps"))
-    scene = scene_of(model, view)
-    parts = model.attribution(scene.moment, method, **scene.question, steps=steps)
+    call, scene = asking(model, view, detail), scene_of(model, view)
+    parts = asked_in_parts(model, scene.moment, call)
     for part in paced(parts, lambda part: part.done == part.runs):
         told = say("Asking what each token contributed: {done} of {runs}", done=part.done, runs=part.runs)
         if part.done == part.runs:

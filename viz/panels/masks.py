@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from viz.calls import Call, of_model
 from viz.components.costs import MasksView
 from viz.masks import kernels_payload, masks_payload, sharing_payload
+from viz.panels.long_answers import asked_in_parts
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of
@@ -43,15 +45,25 @@ def draw(scene: Scene) -> dict[str, Any]:
     }
 
 
+def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
+    """Returns the experiment that a page asks for.
+
+    Raises:
+        InputError: The number of rounds cannot be used.
+    """
+    rounds = one_of(detail.get("rounds", ROUNDS[0]), ROUNDS, later("number of rounds"))
+    return of_model("time_attention", min(view.layer, model.card().layers - 1), rounds, only_last=True)
+
+
 def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
     """Times the kernels on the selected layer; gives what is known so far again and again, all of it at last.
 
     Raises:
         TokenscopeError: The number of rounds cannot be used, or the layer has no attention that can be read.
     """
-    rounds = one_of(detail.get("rounds", ROUNDS[0]), ROUNDS, later("number of rounds"))
-    moment, layer = view.moment, min(view.layer, model.card().layers - 1)
-    for timing in paced(model.time_attention(moment, layer, rounds), lambda part: part.done == part.total):
+    moment, call = view.moment, asking(model, view, detail)
+    _, layer, rounds = call.arguments
+    for timing in paced(asked_in_parts(model, moment, call), lambda part: part.done == part.total):
         payload = {**kernels_payload(timing), "moment": moment.to_text()}
         told = say(
             "Timing the attention of layer {layer}: round {done} of {rounds}",

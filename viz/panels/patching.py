@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model_runtime import Distribution, Moment
 from model_runtime.errors import InputError
+from viz.calls import Call
 from viz.components.causes import PatchingView
+from viz.panels.long_answers import asked_in_parts
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of, whole
@@ -65,22 +67,47 @@ def draw(scene: Scene) -> dict[str, Any]:
     }
 
 
+def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
+    """Returns the patches that a page asks for.
+
+    Raises:
+        InputError: The two texts cannot be compared, or there is no such part.
+    """
+    part = one_of(detail.get("part"), PATCH_PARTS, later("part to patch"))
+    layer = whole(detail.get("layer", 0), 0, model.card().layers - 1, later("layer"))
+    pair = _pair(model, view)
+    target = _target(detail.get("pair"), model) or pair.answers
+    texts = (Call("Moment.from_text", (text.to_text(),)) for text in (pair.clean, pair.changed))
+    return Call("model.patch", (*texts, part, target, layer if part == "layer heads" else -1), only_last=True)
+
+
+def texts_asked(scene: Scene) -> dict[str, Call]:
+    """Returns what the tab asks about the two texts, by name.
+
+    Raises:
+        InputError: The two texts cannot be compared.
+    """
+    pair = _pair(scene.model, scene.view)
+    texts = {"after_text": pair.clean, "after_changed": pair.changed}
+    named = (("position", -1), ("top", ANSWERS))
+    return {
+        name: Call("model.distribution", (Call("Moment.from_text", (text.to_text(),)),), named)
+        for name, text in texts.items()
+    }
+
+
 def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
     """Patches cell by cell; gives what is known of the grid again and again, all of it at last.
 
     Raises:
         TokenscopeError: The two texts cannot be compared, or this model cannot be patched so.
     """
-    part = one_of(detail.get("part"), PATCH_PARTS, later("part to patch"))
-    layer = whole(detail.get("layer", 0), 0, model.card().layers - 1, later("layer"))
-    pair = _pair(model, view)
-    target = _target(detail.get("pair"), model) or pair.answers
+    call, pair = asking(model, view, detail), _pair(model, view)
     columns = column_names(_labels(model, pair.clean), _labels(model, pair.changed))
     groups = None
-    if part == "heads":
+    if detail.get("part") == "heads":
         groups = model.looking(pair.clean, -1, [len(pair.clean.ids) - 1]).key_value_head
-    grids = model.patch(pair.clean, pair.changed, part, target, layer if part == "layer heads" else -1)
-    for grid in paced(grids, lambda grid: grid.done == grid.total):
+    for grid in paced(asked_in_parts(model, view.moment, call), lambda grid: grid.done == grid.total):
         told = say("Patching: {done} of {total} runs", done=grid.done, total=grid.total)
         if grid.done == grid.total:
             told = say("All {total} patches are done.", total=grid.total)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from model_runtime import FeatureUnavailable
+from viz.calls import Call
 from viz.components.positions import PositionsView
+from viz.panels.long_answers import asked_in_parts
 from viz.panels.progress import Progress
 from viz.panels.scene import Scene
 from viz.panels.view import View, short_text
@@ -73,14 +75,25 @@ def _key(scene: Scene) -> int:
     return int(np.argmax(weights))
 
 
+def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
+    """Returns the packing that a page asks for.
+
+    Raises:
+        InputError: A text cannot be used.
+    """
+    first = short_text(detail.get("first"), MOST_TEXT, later("first text"))
+    second = short_text(detail.get("second"), MOST_TEXT, later("second text"))
+    return Call("model.packing", (first, second))
+
+
 def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
     """Packs two texts into one context.
 
     Raises:
         TokenscopeError: A text cannot be used.
     """
-    first = short_text(detail.get("first"), MOST_TEXT, later("first text"))
-    second = short_text(detail.get("second"), MOST_TEXT, later("second text"))
-    packing = packing_payload(model.packing(first, second))
+    call = asking(model, view, detail)
+    (packed,) = asked_in_parts(model, view.moment, call)
+    packing = packing_payload(packed)
     told = say("The second text was run alone and packed in four ways.")
     yield Progress({**packing, "model": model.card().name}, 1, 1, told)

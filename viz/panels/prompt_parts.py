@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from model_runtime import Composition, FeatureUnavailable, Moment
 from model_runtime.errors import InputError
 from model_runtime.prompt_part_records import MOST_PART, PART_NAMES
+from viz.calls import Call, of_model
 from viz.components.prompt_parts import PromptPartsView
 from viz.panels.actions import Action, Outcome, Request, start
+from viz.panels.long_answers import asked_in_parts
 from viz.panels.progress import Progress, paced
 from viz.panels.scene import Scene
 from viz.panels.view import View, one_of, read_parts, whole
@@ -80,16 +82,41 @@ def marks(scene: Scene) -> list[int] | None:
     return [int(part) for part in spans.part[: scene.moment.prompt_length]]
 
 
+def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
+    """Returns the question what each part changes.
+
+    Raises:
+        InputError: The number of tokens cannot be used.
+    """
+    following = whole(detail.get("following", 40), 0, MOST_FOLLOWING, later("number of tokens that follow"))
+    composition = Call("Composition", (view.parts or ("",) * len(PART_NAMES),))
+    return of_model("leave_parts_out", composition, following, _position(view.moment, view), only_last=True)
+
+
+def parts_asked(scene: Scene) -> dict[str, Call]:
+    """Returns what the tab asks about the parts of the prompt, by name; nothing where the text has none.
+
+    Raises:
+        InputError: The text does not begin with these parts.
+    """
+    if not scene.view.parts:
+        return {}
+    scene.model.part_spans(scene.moment, Composition(scene.view.parts))
+    composition = Call("Composition", (scene.view.parts,))
+    return {
+        "spans": of_model("part_spans", composition),
+        "attention": of_model("part_attention", composition, scene.view.cursor),
+    }
+
+
 def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[Progress]:
     """Leaves each part out in turn; gives what is known so far again and again, all of it at last.
 
     Raises:
         TokenscopeError: There are no parts in this text, or the number of tokens cannot be used.
     """
-    following = whole(detail.get("following", 40), 0, MOST_FOLLOWING, later("number of tokens that follow"))
-    moment, composition = view.moment, Composition(view.parts or ("",) * len(PART_NAMES))
-    position = _position(moment, view)
-    effects = model.leave_parts_out(moment, composition, following, position)
+    moment = view.moment
+    effects = asked_in_parts(model, moment, asking(model, view, detail))
     about = _about(moment, view)
     for part in paced(effects, lambda part: part.done == part.total):
         told = say("Leaving parts out: {done} of {total} tokens", done=part.done, total=part.total)

@@ -3,18 +3,17 @@
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from model_runtime import FeatureUnavailable, Moment
 from model_runtime.errors import InputError, OutOfRange
 from model_runtime.interventions import MAX_STEERS, Steer
 from model_runtime.records import Floats
+from viz.calls import Call
 from viz.components.causes import SteeringView
 from viz.labels import visible
 from viz.panels.direction import LAST, Direction
 from viz.panels.scene import Scene
 from viz.sentences import later, say, say_many
-from viz.steering import described, lengths_payload, side_payload, steers_payload
+from viz.steering import described, difference_lengths, lengths_payload, side_payload, steers_payload
 from viz.token_strip import labels_of
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def draw(scene: Scene) -> dict[str, Any]:
     try:
         if _lengths.get(model, (None,))[0] != draft:
             vectors = (_vectors(model, plus, plus_side["position"]), _vectors(model, minus, minus_side["position"]))
-            _lengths[model] = draft, lengths_payload(*vectors)
+            _lengths[model] = draft, lengths_payload(difference_lengths(*vectors))
     except FeatureUnavailable as error:
         return {**payload, "unavailable": str(error)}
     return {**payload, "lengths": _lengths[model][1]}
@@ -123,6 +122,25 @@ def _side(model: "Model", text: str, position: int) -> tuple[Moment | None, dict
     return moment, side_payload(text, labels, place)
 
 
-def _vectors(model: "Model", moment: Moment, position: int) -> Floats:
-    """[stream, width] the streams of one token."""
-    return np.stack([model.hidden(moment, stream)[position] for stream in range(model.card().layers + 1)])
+def _vectors(model: "Model", moment: Moment, position: int) -> list[Floats]:
+    """[stream] [width] the streams of one token."""
+    return [model.hidden(moment, stream)[position] for stream in range(model.card().layers + 1)]
+
+
+def lengths_asked(scene: Scene) -> dict[str, Call]:
+    """Returns what the tab asks about the two texts of the draft, by name; nothing where one cannot be read."""
+    model, draft = scene.model, scene.view.direction
+    sides = {
+        "plus": _side(model, draft.plus, draft.plus_position),
+        "minus": _side(model, draft.minus, draft.minus_position),
+    }
+    calls: dict[str, Call] = {}
+    vectors: list[list[Call]] = []
+    for name, (moment, side) in sides.items():
+        if moment is None:
+            return {}
+        text = Call("Moment.from_text", (moment.to_text(),))
+        calls[name] = Call("model.tokens", (text,))
+        streams = range(scene.card.layers + 1)
+        vectors.append([Call("model.hidden", (text, stream), item=side["position"]) for stream in streams])
+    return {**calls, "lengths": Call("difference_lengths", tuple(vectors))}

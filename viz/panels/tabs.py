@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from viz.calls import Call
 from viz.panels import (
     ablation,
     attention,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 Draw = Callable[[Scene], Any]
 Scan = Callable[["Model", View, Mapping[str, Any]], Iterator[Progress]]
+Asking = Callable[["Model", View, Mapping[str, Any]], Call]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Tab:
         build: Lays it out and returns its components, by the names of the outputs that they show.
         draw: What draws each output; only called while the tab is open.
         scan: What answers the tab's long question step by step, if it has one; it belongs to the output of its name.
+        asking: The same question as data, for exports of its answer.
     """
 
     name: str
@@ -61,11 +64,19 @@ class Tab:
     build: Callable[[], dict[str, Any]]
     draw: Mapping[str, Draw] = field(default_factory=dict)
     scan: Scan | None = None
+    asking: Asking | None = None
 
 
-def _single(name: str, title: str, build: Callable[[], Any], draw: Draw, scan: Scan | None = None) -> Tab:
+def _single(
+    name: str,
+    title: str,
+    build: Callable[[], Any],
+    draw: Draw,
+    scan: Scan | None = None,
+    asking: Asking | None = None,
+) -> Tab:
     """A tab with one component."""
-    return Tab(name, title, lambda: {name: build()}, {name: draw}, scan)
+    return Tab(name, title, lambda: {name: build()}, {name: draw}, scan, asking)
 
 
 def _build_attention() -> dict[str, Any]:
@@ -80,6 +91,15 @@ _ATTENTION: Final = Tab(
     {"attention": attention.draw, "head_side": attention.draw_side, "mosaic": attention.draw_mosaic},
 )
 
+_PARTS: Final = _single(
+    "parts",
+    later("Prompt parts"),
+    prompt_parts.build,
+    prompt_parts.draw,
+    prompt_parts.scanned,
+    prompt_parts.asking,
+)
+
 # The groups of tabs, in the order of the page.
 GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
     (
@@ -90,7 +110,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
             _single("compare", later("Compare"), compare.build, compare.draw),
             _single("heads", later("Heads"), head_table.build, head_table.draw),
             _single("inside", later("Inside a head"), inside.build, inside.draw),
-            _single("ablation", later("Switch off"), ablation.build, ablation.draw, ablation.scanned),
+            _single("ablation", later("Switch off"), ablation.build, ablation.draw, ablation.scanned, ablation.asking),
             _single("bertviz", later("bertviz"), bertviz.build, bertviz.draw),
         ),
     ),
@@ -106,8 +126,8 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
     (
         later("Cause and effect"),
         (
-            _single("inputs", later("Inputs"), inputs.build, inputs.draw, inputs.scanned),
-            _single("patching", later("Patching"), patching.build, patching.draw, patching.scanned),
+            _single("inputs", later("Inputs"), inputs.build, inputs.draw, inputs.scanned, inputs.asking),
+            _single("patching", later("Patching"), patching.build, patching.draw, patching.scanned, patching.asking),
             _single("steering", later("Steering"), steering.build, steering.draw),
         ),
     ),
@@ -117,20 +137,24 @@ GROUPS: Final[tuple[tuple[str, tuple[Tab, ...]], ...]] = (
             _single("loop", later("The loop"), loop.build, loop.draw),
             _single("streams", later("Streams"), streams.build, streams.draw),
             _single("choosing", later("Choosing"), choosing.build, choosing.draw),
-            _single("beams", later("Beams"), beams.build, beams.draw, beams.scanned),
-            _single("parts", later("Prompt parts"), prompt_parts.build, prompt_parts.draw, prompt_parts.scanned),
+            _single("beams", later("Beams"), beams.build, beams.draw, beams.scanned, beams.asking),
+            _PARTS,
         ),
     ),
     (
         later("The model"),
         (
             _single("map", later("Map"), model_map.build, model_map.draw),
-            _single("tokenizer", later("Tokenizer"), tokenizer.build, tokenizer.draw, tokenizer.scanned),
+            _single(
+                "tokenizer", later("Tokenizer"), tokenizer.build, tokenizer.draw, tokenizer.scanned, tokenizer.asking
+            ),
             _single("embeddings", later("Embeddings"), embeddings.build, embeddings.draw),
             _single("block", later("Block"), block.build, block.draw),
-            _single("cache", later("KV cache"), cache.build, cache.draw, cache.scanned),
-            _single("masks", later("Cheaper attention"), masks.build, masks.draw, masks.scanned),
-            _single("positions", later("Positions"), positions.build, positions.draw, positions.scanned),
+            _single("cache", later("KV cache"), cache.build, cache.draw, cache.scanned, cache.asking),
+            _single("masks", later("Cheaper attention"), masks.build, masks.draw, masks.scanned, masks.asking),
+            _single(
+                "positions", later("Positions"), positions.build, positions.draw, positions.scanned, positions.asking
+            ),
         ),
     ),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from model_runtime import CATALOGUE, load_tokenizer
 from model_runtime.errors import InputError, ModelError
 from model_runtime.vocabulary_records import KINDS, MATCHES
+from viz.calls import Call
 from viz.components.vocabulary import TokenizerView
 from viz.panels.progress import Progress
 from viz.panels.scene import Scene
@@ -75,6 +76,28 @@ def scanned(model: "Model", view: View, detail: Mapping[str, Any]) -> Iterator[P
     yield Progress({"ask": ask, **payload}, 1, 1, told)
 
 
+def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
+    """Returns the question about tokens that a page asks, in this model's own tokenizer.
+
+    Raises:
+        InputError: The question cannot be read.
+    """
+    ask = one_of(detail.get("ask"), tuple(_ANSWERS), "question about tokens")
+    text = short_text(detail.get("text", ""), MOST_TEXT, "text")
+    if ask == "cut":
+        return Call("model.cut", (text or model.plain(view.moment),))
+    return Call("model.forms", (text,)) if ask == "forms" else Call("model.search", _sought(model, detail))
+
+
+def _sought(model: "Model", detail: Mapping[str, Any]) -> tuple[str, str, str | None, int, int]:
+    """The arguments of a search of the vocabulary."""
+    kind = one_of(detail.get("kind", ""), ("", *KINDS), later("kind of token"))
+    text = short_text(detail.get("text", ""), MOST_SOUGHT, later("text to search for"))
+    match = one_of(detail.get("match", MATCHES[0]), MATCHES, later("way to search"))
+    begin = whole(detail.get("begin", 0), 0, model.card().vocabulary_size - 1, later("token id"))
+    return text, match, kind or None, begin, ROWS
+
+
 def _answer_cut(model: "Model", view: View, detail: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     typed = short_text(detail.get("text", ""), MOST_TEXT, later("text to cut"))
     name = short_text(detail.get("model", ""), MOST_NAME, later("name of a tokenizer")).strip()
@@ -90,14 +113,7 @@ def _answer_forms(model: "Model", view: View, detail: Mapping[str, Any]) -> tupl
 
 
 def _answer_search(model: "Model", view: View, detail: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    kind = one_of(detail.get("kind", ""), ("", *KINDS), later("kind of token"))
-    page = model.search(
-        short_text(detail.get("text", ""), MOST_SOUGHT, later("text to search for")),
-        one_of(detail.get("match", MATCHES[0]), MATCHES, later("way to search")),
-        kind or None,
-        whole(detail.get("begin", 0), 0, model.card().vocabulary_size - 1, later("token id")),
-        ROWS,
-    )
+    page = model.search(*_sought(model, detail))
     return {"page": page_payload(page)}, say_many("{count} token is found.", "{count} tokens are found.", page.total)
 
 

@@ -12,6 +12,7 @@ from model_runtime.prompt_part_records import MOST_PART, PART_NAMES
 from viz.colours import TRANSFERS, Transfer
 from viz.labels import shorten
 from viz.lens_grid import LENS_COLOURS, LensColour
+from viz.panels.choices import Choices, read_choices
 from viz.panels.direction import Direction, read_direction
 from viz.panels.models import AUTO, PRECISIONS
 from viz.panels.pins import Pin, read_pins
@@ -71,6 +72,7 @@ class View:
         playground: The decoding settings that are tried on the distribution at the cursor.
         entry: The token whose embedding is shown, None for the one under the cursor.
         precision: What the model's numbers are kept in, as it was opened; a name of `PRECISIONS`.
+        choices: What is chosen inside the tabs and concerns the page alone, name and text of each, by name.
     """
 
     branches: tuple[str, ...]
@@ -98,6 +100,7 @@ class View:
     playground: Playground = field(default_factory=Playground)
     entry: int | None = None
     precision: str = AUTO
+    choices: Choices = ()
 
     @property
     def moment(self) -> Moment:
@@ -113,7 +116,8 @@ class View:
         pins = [pin.to_json() for pin in self.pins]
         lists = {"branches": list(self.branches), "keys": list(self.keys), "follow": list(self.follow)}
         lists["parts"] = list(self.parts)
-        return {**asdict(self), **lists, "pins": pins, "playground": self.playground.to_json()}
+        own = {"pins": pins, "playground": self.playground.to_json(), "choices": dict(self.choices)}
+        return {**asdict(self), **lists, **own}
 
     @classmethod
     def from_json(cls, content: object) -> "View":
@@ -157,6 +161,7 @@ class View:
             playground=read_playground(content.get("playground", Playground().to_json())),
             entry=_token(content.get("entry")),
             precision=one_of(content.get("precision", AUTO), tuple(PRECISIONS), later("precision")),
+            choices=read_choices(content.get("choices", {})),
         )
 
     def at(self, moment: Moment, cursor: int | None = None) -> "View":
