@@ -1,11 +1,15 @@
 """What one can keep: data, and a report that opens without a network."""
 
 import json
+import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.actions import HOSTILE, count, start
+from viz.panels import exports
+from viz.panels.sharing import LARGE
 
 
 def shared(page: Page, title: str) -> bytes:
@@ -44,3 +48,33 @@ def test_a_report_opens_from_a_disk_without_a_network(page: Page, browser: Brows
     assert len(backgrounds) == 2
     assert (asked, faults) == ([file.as_uri()], [])
     report.close()
+
+
+def test_a_large_file_is_asked_about_and_what_is_too_large_is_said_before(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(page, "word " * 300)
+    expect(page.locator("#token-strip [data-position]").nth(299)).to_be_attached()
+    page.evaluate("() => window.tokenscope.act('window', { window: 1024 })")
+    page.wait_for_function("() => window.tokenscope.view().window === 1024 && !window.tokenscope.busyFor()")
+    monkeypatch.setattr(exports, "MOST_RECORDING", 1_000_000)
+    page.click(".ts-share-open")
+    recording = page.locator(".ts-share-entry[data-name=recording]")
+    expect(recording).to_contain_text("more than the 1 MB that the page hands out")
+    expect(recording).to_contain_text('model.save_recording(moment, "text.safetensors")')
+    recording.click()
+    expect(page.locator(".ts-share-told")).to_contain_text("save_recording")  # and nothing is begun
+    expect(page.locator(".ts-share-cancel")).to_be_hidden()
+    page.locator(".ts-share-entry[data-name=json]").click()
+    expect(page.locator(".ts-share-take")).to_be_visible(timeout=120_000)
+    expect(page.locator(".ts-share-told")).to_contain_text(re.compile(r"\.json has [\d.]+ MB"))
+    page.click(".ts-share-cancel")
+    expect(page.locator(".ts-share-take")).to_be_hidden()
+    page.locator(".ts-share-entry[data-name=json]").click()
+    expect(page.locator(".ts-share-take")).to_be_visible(timeout=120_000)
+    with page.expect_download() as download:
+        page.click(".ts-share-take")
+    file = Path(download.value.path())
+    assert file.stat().st_size > LARGE
+    weights = json.loads(file.read_bytes())["records"]["attention"]["fields"]["weights"]
+    assert weights["shape"] == [len(weights["values"])] * 2
