@@ -4,7 +4,8 @@
 (() => {
   const { tokenscope } = window;
   const MOST = 1_000; // characters of a text
-  const SETTLED = 150; // milliseconds until an answer is drawn
+  const SETTLED = 150; // milliseconds until an answer may be drawn
+  const MOST_TRIES = 60; // to set what belongs to the open tab; another tab's waits until that is opened
 
   // name -> the control. Each redraws its own tab when it changes, and sends nothing but a search of the vocabulary.
   const CONTROLS = {
@@ -127,13 +128,16 @@
     if (event.target.closest('button')) changed(event);
   });
 
-  function settle() {
+  const isOpen = (name) => document.querySelector(CONTROLS[name] ?? GROUPS[name]?.[0] ?? SORTS[name])?.closest('.ts-tab-panel')?.offsetParent;
+
+  function settle(tries) {
     setting = true;
     for (const [name, text] of pending) {
       if (!first.has(name) && read(name) !== null) first.set(name, read(name));
       if (write(name, text)) pending.delete(name);
     }
     setting = false;
+    if (tries < MOST_TRIES && [...pending.keys()].some(isOpen)) setTimeout(settle, SETTLED, tries + 1);
   }
 
   /** Whether a control's value is such a choice. */
@@ -153,5 +157,5 @@
     }
   };
 
-  tokenscope.onView(() => { if (pending.size) setTimeout(settle, SETTLED); });
+  tokenscope.onView(() => { if (pending.size) setTimeout(settle, SETTLED, 0); });
 })();
