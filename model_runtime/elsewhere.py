@@ -28,6 +28,7 @@ from model_runtime.errors import GpuUnavailable, ModelTooLarge, TokenscopeError
 from model_runtime.finite import require_finite
 from model_runtime.keeping import Keeping
 from model_runtime.moment import Decoding, Intervention
+from model_runtime.progress import tell
 from model_runtime.recording import Recording
 from model_runtime.room import Room
 from model_runtime.shelf import Shelf
@@ -110,6 +111,7 @@ class Elsewhere:
             TokenscopeError: What the other process raised on purpose.
         """
         engine = self._bound()
+        tell("Waiting for a GPU", 0, 1)
         with closing(self._run(order)) as coming:
             while True:
                 with engine.lock.aside(), _still(engine.lock):

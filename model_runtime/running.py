@@ -1,8 +1,10 @@
 """Where a model's texts are run: here, or in another process that has a GPU; `Model` is made of this, among others."""
 
+import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from model_runtime.crossing import packed, recording_of
 from model_runtime.edits import Changes
@@ -21,6 +23,10 @@ ELSEWHERE = (
 )
 
 
+_asking = threading.local()
+Answer = TypeVar("Answer")
+
+
 class Running(MomentChecks):
     """Runs the model over what is new of a text, and lets it write."""
 
@@ -37,6 +43,28 @@ class Running(MomentChecks):
         self._elsewhere = elsewhere
         self._card = replace(self._card, notes=(*self._card.notes, ELSEWHERE.format(dtype=self._card.dtype)))
 
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Inside, what this thread asks runs here even where texts run elsewhere.
+
+        For pictures that need a short text beside the one that is shown: a call to another process would take longer.
+        """
+        before = getattr(_asking, "here", False)
+        _asking.here = True
+        try:
+            yield
+        finally:
+            _asking.here = before
+
+    def each_here(self, answers: Iterator[Answer]) -> Iterator[Answer]:
+        """Gives answers, each of which is made `here`."""
+        while True:
+            with self.here():  # around each: the next may be made on another thread
+                answer = next(answers, None)
+            if answer is None:
+                return
+            yield answer
+
     def step(self, moment: Moment, take: int | None = None) -> Moment:
         """The moment one token later."""
         raise NotImplementedError
@@ -50,12 +78,12 @@ class Running(MomentChecks):
         if steps < 0:
             raise OutOfRange(f"Cannot play {steps} steps; use 0 or more.")
         while steps > 0 and self.ended(moment) is None:
-            if self._elsewhere is None:
+            if (elsewhere := self._way()) is None:
                 moment = self.step(moment)
                 yield moment
                 steps -= 1
                 continue
-            with closing(self._run_elsewhere(self._elsewhere, moment, steps)) as recordings:
+            with closing(self._run_elsewhere(elsewhere, moment, steps)) as recordings:
                 for recording in recordings:
                     written = recording.ids[len(moment.ids) :]
                     if not written:  # the text itself
@@ -74,13 +102,17 @@ class Running(MomentChecks):
             base = None if base is None else base.cut(shared)
             if base is not None and shared == len(moment.ids):
                 return base
-            if self._elsewhere is not None:
-                *_, found = self._run_elsewhere(self._elsewhere, moment, 0)
+            if (elsewhere := self._way()) is not None:
+                *_, found = self._run_elsewhere(elsewhere, moment, 0)
                 return found
             changes = self._changes(moment.interventions)
             recording = self._engine.record(moment.ids, base, moment.interventions, changes)
             self._shelf.put(recording)
             return recording
+
+    def _way(self) -> Elsewhere | None:
+        """The way to where texts run for who asks now, None for here."""
+        return None if getattr(_asking, "here", False) else self._elsewhere
 
     def _run_elsewhere(self, elsewhere: Elsewhere, moment: Moment, steps: int) -> Generator[Recording, None, None]:
         """Has a moment run in another process; gives its recording, unless it is known, and that of each step."""

@@ -52,6 +52,7 @@ class Lent:
 
     def __init__(self, family: str, *, kept: bool = False, **options: object) -> None:
         pair, self.here = pair_of(family)
+        self.here._shelf.clear()  # what other tests asked would let it run other passes
         self.stock = pair.stock
         self.lender = Lender(kept=kept)
         model = build(family, ALL[family]).model
@@ -189,6 +190,19 @@ class TestWhatComesBack:
             there.model.residual(moment)
             there.model.recorded(moment)
             there.model.predictions(moment)
+            assert there.calls == 1
+
+    def test_nothing_is_run_there_for_who_asks_to_stay_here(self) -> None:
+        with lent() as there:
+            moment = there.model.begin(TEXT)
+            with there.model.here():
+                agree(there.model, there.here, moment, same)
+                written = played(there.model, moment, 2)
+            assert written == list(there.model.each_here(iter(written)))
+            asked = there.model.each_here(there.model.tokens(one).text for one in [moment.cut(3), moment.grown(5)])
+            assert len(list(asked)) == 2
+            assert there.calls == 0
+            there.model.tokens(moment.grown(6))
             assert there.calls == 1
 
 

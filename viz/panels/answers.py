@@ -199,7 +199,7 @@ class Desk:
             with self.visits.turn(model):
                 pass  # it waits here once, where it may be refused; then its parts take a turn each
             over = self.limits.running()
-            for progress in _SCANS[name](model, view, detail):
+            for progress in model.each_here(_SCANS[name](model, view, detail)):
                 whole_yet = progress.done >= progress.total
                 stopped = not whole_yet and over()
                 ended = whole_yet or stopped
@@ -248,7 +248,8 @@ class Desk:
     def _drawn_at_once(self, model: "Model", outcome: Outcome, *, more: bool, before: View | None) -> Answer:
         began = time.perf_counter()
         scene = scene_of(model, outcome.view)
-        payloads, missing = payloads_of(scene, before)
+        with model.here():  # the text itself has run; what pictures need beside it is short
+            payloads, missing = payloads_of(scene, before)
         spent = (time.perf_counter() - began) * 1000
         took = say("answered in {time} ms", time=f"{spent:.0f}")
         told = next(iter(missing.values()), outcome.notice or took)

@@ -95,13 +95,14 @@ class TextEndpoints:
         if take is not None and count > 1:
             raise InputError(f"take gives one token and steps is {count}. Take it with steps 1, then step on.")
         with in_turn(self.models, there) as model:  # here it may be refused; each further token has a turn of its own
-            there = model.step(there, take)
+            moments = model.play(there, count) if take is None else iter([model.step(there, take)])
+            last = next(moments, None) or model.step(there)  # the step says why there is none
         over = self.limits.running()
-        for later in model.play(there, count - 1):
-            there = later
+        for later in moments:
+            last = later
             if over():
                 break
-        return there.to_text()
+        return last.to_text()
 
     def append(self, moment: str, text: str) -> str:
         """Takes a text after a moment, token by token, as if the model had written it.
