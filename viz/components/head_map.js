@@ -93,9 +93,8 @@ window.tokenscope.headMap = (svg, key) => {
     // What is selected or pinned lies on top.
     marks.sort((a, b) => Number(a.classList.contains('ts-here')) - Number(b.classList.contains('ts-here')));
     svg.replaceChildren(...marks);
-    svg.setAttribute('aria-label', [
-      `${say('map of {heads} heads', { heads: order.length })}: ${say('near means alike')}`, say('up and down walk from head to head'),
-    ].join('; '));
+    const title = [say('map of {heads} heads', { heads: order.length }), say('near means alike')].join(': ');
+    svg.setAttribute('aria-label', [title, say('up and down walk from head to head')].join('; '));
     drawKey(by);
     if (focused) svg.querySelector('.ts-here')?.focus({ preventScroll: true });
   }
