@@ -46,6 +46,9 @@ def test_a_report_opens_from_a_disk_without_a_network(page: Page, browser: Brows
         report.emulate_media(color_scheme=scheme)
         backgrounds.add(report.evaluate("() => getComputedStyle(document.body).backgroundColor"))
     assert len(backgrounds) == 2
+    report.emulate_media(media="print", color_scheme="dark")  # paper is white, whatever the screen is
+    assert report.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert report.evaluate("() => getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert (asked, faults) == ([file.as_uri()], [])
     report.close()
 

@@ -225,6 +225,9 @@ def test_a_report_stands_alone_and_holds_the_numbers(model, view, tab):
         weights = model.attention(view.moment, 1, 2).weights
         opacities = [float(value) for name, value in found.attributes if name == "fill-opacity"]
         assert opacities == pytest.approx((weights[weights > 0] / weights.max()).tolist(), abs=6e-4)
+        told = [text.rpartition(": ")[2] for text in found.text if text.startswith(("The 0, ", "·is 4, "))]
+        shown = [weight for row in (0, 4) for weight in weights[row] if weight > 0]
+        assert told == [f"{float(weight):.6g}" for weight in shown]  # what a cell says under the pointer
 
 
 def test_hostile_tokens_stay_text_in_a_report():

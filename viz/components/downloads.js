@@ -6,7 +6,7 @@
   tokenscope.downloads = [];
 
   /** What was asked last with each tab's own long question, by the tab: files hold the answer as far as it has come. */
-  tokenscope.asked = {};
+  tokenscope.questions = {};
 
   /** Lets the browser save a blob under a name. */
   tokenscope.saveFile = function saveFile(name, blob) {

@@ -12,7 +12,7 @@
    */
   tokenscope.makeFile = async function makeFile(name, { ask, told, stopped, confirm, large }) {
     const view = tokenscope.view();
-    const begun = await ask('begin', { name, view, asked: tokenscope.asked[view.tab] ?? null });
+    const begun = await ask('begin', { name, view, asked: tokenscope.questions[view.tab] ?? null });
     if (!begun) return null;
     const { ticket } = begun;
     let made = null;

@@ -11,7 +11,7 @@ tokenscope.connect({
     const detail = { name: action.name, detail: action.detail, view: this.view() };
     if (action.name === 'play') trigger('play', detail);
     else if (action.name === 'scan') {
-      tokenscope.asked[action.detail.what] = action.detail;
+      tokenscope.questions[action.detail.what] = action.detail;
       trigger('scan', detail);
     } else trigger('act', detail);
   },
