@@ -10,11 +10,9 @@
   // The fills of the scale, each with the ink that is read best on it.
   function shades() {
     const stops = tokenscope.colours.sequential[tokenscope.theme()];
-    const light = (channel) => (channel <= 10 ? channel / 3294 : ((channel / 255 + 0.055) / 1.055) ** 2.4);
     return Array.from({ length: SHADES + 1 }, (_, index) => {
       const fill = tokenscope.mix(stops, index / SHADES);
-      const [red, green, blue] = fill.match(/\d+/g).map(Number).map(light);
-      return { fill, ink: 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? '#16181d' : '#ffffff' };
+      return { fill, ink: tokenscope.inkOn(fill) };
     });
   }
 

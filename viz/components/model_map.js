@@ -185,9 +185,10 @@ function drawTreemap() {
   const { kinds, blocks, ...areas } = payload.treemap;
   const names = tokenscope.colours.variables[tokenscope.theme()];
   const colours = kinds.map((kind, index) => (areas.ids[index].startsWith('part') ? colour(kind) : names.sunken));
+  const inks = colours.map((fill) => tokenscope.inkOn(tokenscope.mix([fill, fill], 0)));
   const trace = {
     type: 'treemap', ...areas, branchvalues: 'total', sort: false, marker: { colors: colours, line: { width: 1, color: names.page }, pad: { t: 20, l: 2, r: 2, b: 2 } },
-    tiling: { pad: 1 }, textinfo: 'label', textfont: { size: 10 }, hoverinfo: 'none', pathbar: { thickness: 18, textfont: { color: names.ink } }, maxdepth: 4, root: { color: names.sunken },
+    tiling: { pad: 1 }, textinfo: 'label', textfont: { size: 10, color: inks }, hoverinfo: 'none', pathbar: { thickness: 18, textfont: { color: names.ink } }, maxdepth: 4, root: { color: names.sunken },
   };
   treemap.draw({ data: [trace], layout: { uniformtext: { minsize: 9, mode: 'hide' } } });
   const shares = payload.parts.map(([name, , , , share]) => `${name} ${tokenscope.percent(share)}`).join(', ');

@@ -65,6 +65,13 @@
     return canvas.toDataURL();
   }
 
+  /** The ink that is read best on a fill, as `mix` returns it. */
+  function inkOn(fill) {
+    const light = (channel) => (channel <= 10 ? channel / 3294 : ((channel / 255 + 0.055) / 1.055) ** 2.4);
+    const [red, green, blue] = fill.match(/\d+/g).map(Number).map(light);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? '#16181d' : '#ffffff';
+  }
+
   // Fills a legend: <span class="ts-low">, a ramp, <span class="ts-middle">, <span class="ts-high">.
   function legend(host, transfer) {
     const [low, middle, high] = LEGENDS[transfer];
@@ -74,5 +81,5 @@
     host.querySelector('.ts-ramp').style.backgroundImage = tokenscope.gradient('sequential');
   }
 
-  Object.assign(tokenscope, { colorscale, colourTable: table, placeOf: (transfer) => PLACES[transfer], maskedColour: masked, triangleImage, legend });
+  Object.assign(tokenscope, { colorscale, colourTable: table, placeOf: (transfer) => PLACES[transfer], maskedColour: masked, triangleImage, inkOn, legend });
 })();
