@@ -84,7 +84,7 @@ def serve(
         quiet=not wait,
         # Else gradio gives up where the first page takes 3 seconds, as on a busy machine; its server answers by then.
         _frontend=False,
-        app_kwargs={"middleware": [Middleware(Shield)]},
+        app_kwargs={"middleware": [Middleware(Shield)], "openapi_url": None},
         max_file_size=LARGEST_UPLOAD,
     )
     return page

@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,14 +46,36 @@ class Visitor:
         """Returns status, headers and content."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.putrequest(method, path, skip_accept_encoding=True)
-        own = {"Content-Length": str(len(body)), **({"Cookie": self.cookies} if self.cookies else {}), **headers}
+        own = {"Content_Length": str(len(body)), **({"Cookie": self.cookies} if self.cookies else {}), **headers}
         for name, value in own.items():
             connection.putheader(name.replace("_", "-"), value)
         connection.endheaders(body)
         answer = connection.getresponse()
-        content = answer.read()
+        try:
+            content = answer.read()
+        except http.client.IncompleteRead as cut:  # a stream that broke off
+            content = cut.partial
         connection.close()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, content
+
+    def head_of(self, method: str, path: str) -> tuple[int, dict[str, str]]:
+        """Returns status and headers of an answer that has no end."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        connection.close()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+
+    def send_in_parts(self, path: str, parts: Iterable[bytes]) -> int:
+        """Sends a body whose size is not told; returns the status, 413 where the server hangs up."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("POST", path, parts, {"Content-Type": "application/json"}, encode_chunked=True)
+            return connection.getresponse().status
+        except (BrokenPipeError, ConnectionResetError):
+            return 413
+        finally:
+            connection.close()
 
     def post(self, path: str, content: Any) -> tuple[int, Any]:
         """Sends JSON, or bytes as they are; returns status and what came back, read where it is JSON."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from viz.panels.faults import WORDS, log_fault
-from viz.sentences import say
+from viz.sentences import later, say
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -45,6 +45,7 @@ HEADERS: Final[dict[str, str]] = {
     "permissions-policy": ", ".join(f"{name}=()" for name in _SWITCHED_OFF),
 }
 LARGEST_UPLOAD: Final = "2mb"  # nothing that the page opens is larger than a view
+LARGEST_REQUEST: Final = 32_000_000  # bytes: a view of a dozen long texts has a tenth of it
 # Gradio's own ways to other hosts, to its development tools, and to write files that a stranger sends or chooses: the
 # page uses none of them.
 _CLOSED: Final = (
@@ -52,6 +53,8 @@ _CLOSED: Final = (
     *("/vibe-", "/undo-vibe-", "/dev/reload"),
     *("/upload", "/process_recording", "/deep_link"),
 )
+_NO_ADDRESS: Final = later("There is no such address here.")
+_TOO_LARGE: Final = later("That is more than this page takes at once.")
 _ENCODED: Final = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -69,11 +72,21 @@ class Shield:
             return
 
         if is_closed(str(scope["path"])):
-            await send({"type": "http.response.start", "status": 404, "headers": [*_ENCODED]})
-            await send({"type": "http.response.body", "body": b"There is no such address here."})
+            await _refuse(send, 404, _NO_ADDRESS)
+            return
+        if _announced(scope) > LARGEST_REQUEST:
+            await _refuse(send, 413, _TOO_LARGE)
             return
 
-        begun = False
+        begun, taken = False, 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_REQUEST:
+                raise _TooLargeError
+            return message
 
         async def shielded(message: Message) -> None:
             nonlocal begun
@@ -84,12 +97,30 @@ class Shield:
             await send(message)
 
         try:
-            await self._app(scope, receive, shielded)
+            await self._app(scope, counted, shielded)
+        except _TooLargeError:
+            if not begun:
+                await _refuse(send, 413, _TOO_LARGE)
         except Exception as error:  # noqa: BLE001 - whatever it is, the server would log its message
             log_fault(error)
             if not begun:
-                await send({"type": "http.response.start", "status": 500, "headers": [*_ENCODED]})
-                await send({"type": "http.response.body", "body": say(WORDS).encode()})
+                await _refuse(send, 500, WORDS)
+
+
+class _TooLargeError(Exception):
+    """More came than may."""
+
+
+async def _refuse(send: Send, status: int, words: str) -> None:
+    """Answers with a sentence."""
+    await send({"type": "http.response.start", "status": status, "headers": [*_ENCODED]})
+    await send({"type": "http.response.body", "body": say(words).encode()})
+
+
+def _announced(scope: Scope) -> int:
+    """How many bytes a request says that it has, 0 where it does not say."""
+    told = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"0")
+    return int(told) if told.isdigit() else 0
 
 
 def is_closed(path: str) -> bool:
