@@ -21,9 +21,12 @@ from viz.panels.view import TABS
 
 MODELS = Models(Keeper(), NAME, any_name=False)
 VIEW = Desk(MODELS).act("start", None, Request({}, "The capital", False))["session"]["view"]
-NAMES = """text seed stop tab plus minus strength layer head position token index hide colour by against name
-precision kind tokens shade window reading settings count method scope what ask model texts chat steps temperature top_k
-top_p min_p repetition_penalty layers target width first second rounds measure pin key view prompt mode shared ticket""".split()
+NAMES = """
+text seed stop tab plus minus strength layer head position token index hide colour by against name precision
+kind tokens shade window reading settings count method scope what ask model texts chat steps temperature top_k
+top_p min_p repetition_penalty layers target width first second rounds measure pin key view prompt mode shared
+ticket
+""".split()
 ODD = st.one_of(
     st.none(),
     st.booleans(),

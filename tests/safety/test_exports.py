@@ -21,7 +21,7 @@ from viz.panels.answers import Desk
 from viz.panels.exports import file_stem
 from viz.panels.link import from_text
 from viz.panels.models import Models
-from viz.panels.sharing import DOWNLOADS, _answered, _download, _link, _unpacked
+from viz.panels.sharing import DOWNLOADS, build
 from viz.panels.tabs import ALL
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9-]+\.[a-z]+")
@@ -29,16 +29,24 @@ DRAWN = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p"
 DRAWN |= {"table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg", "rect", "text", "code"}
 
 
+# The questions of the popover; a new one is asked odd things below.
+ASKED = {"link", "begin", "follow", "take", "leave", "unpack"}
 # All that the code of a notebook calls.
 CALLED = set(
-    "Moment Decoding load_model model replace go figure plotly_text visible hide_sink merge_words list enumerate len"
-    " range zip".split()
+    "Moment Decoding load_model model replace go figure plotly_text visible hide_sink difference_lengths "
+    "merge_words list enumerate len range zip".split()
 )
 
 
 @pytest.fixture(scope="module")
 def models() -> Models:
     return Models(Keeper(), NAME)
+
+
+@pytest.fixture(scope="module")
+def questions(models: Models) -> dict[str, Callable[[Any], dict[str, Any]]]:
+    """What the popover may ask the server, by name."""
+    return {function.__name__: function for function in build(models).server_fns}
 
 
 @pytest.fixture(scope="module")
@@ -127,14 +135,18 @@ CHECKS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-def test_every_download_is_looked_at() -> None:
+def test_every_download_and_question_is_looked_at(questions: dict[str, Any]) -> None:
     assert set(CHECKS) == {one.name for one in DOWNLOADS}
+    assert set(questions) == ASKED
 
 
 @pytest.mark.parametrize("tab", [tab.name for tab in ALL])
 @pytest.mark.parametrize("name", CHECKS)
-def test_hostile_tokens_stay_text_in_every_download(models: Models, view: dict[str, Any], name: str, tab: str) -> None:
-    answer = _answered(_download, models, {"name": name, "view": {**view, "tab": tab}})
+def test_hostile_tokens_stay_text_in_every_download(
+    questions: dict[str, Any], view: dict[str, Any], name: str, tab: str
+) -> None:
+    begun = questions["begin"]({"name": name, "view": {**view, "tab": tab}})
+    answer = questions["take"]({"ticket": begun["ticket"]})
     if "error" in answer:  # such as a tab without numbers; then there is no file, and a plain sentence
         assert name != "report"
         assert "Traceback" not in answer["error"]
@@ -145,16 +157,16 @@ def test_hostile_tokens_stay_text_in_every_download(models: Models, view: dict[s
 
 @pytest.mark.parametrize("text", HOSTILE.values())
 def test_a_link_and_its_file_carry_any_text_and_are_named_safely(
-    models: Models, view: dict[str, Any], text: str
+    models: Models, questions: dict[str, Any], view: dict[str, Any], text: str
 ) -> None:
     model = models.get(NAME)
     begun = model.begin(text).to_text()
     sent = {"view": {**view, "branches": [begun], "cursor": 0, "keys": []}, "prompt": text, "mode": "raw"}
-    made = _answered(_link, models, sent)
+    made = questions["link"](sent)
     assert re.fullmatch(r"[A-Za-z0-9_-]+", made["text"])
     assert SAFE_NAME.fullmatch(made["name"])
     assert from_text(made["text"]).prompt == text
-    opened = _answered(_unpacked, models, {"text": made["text"]})
+    opened = questions["unpack"]({"text": made["text"]})
     assert (opened["name"], opened["detail"]["prompt"]) == (NAME, text)
 
 
@@ -164,23 +176,22 @@ def test_a_models_name_makes_no_unsafe_file_name(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [*HOSTILE.values(), "a\ud800b", "<b>" * 33_334])
-@pytest.mark.parametrize("ask", [_link, _download, _unpacked])
+@pytest.mark.parametrize("ask", sorted(ASKED))
 def test_questions_about_sharing_are_refused_in_words(
-    models: Models, view: dict[str, Any], ask: Any, text: str
+    questions: dict[str, Any], view: dict[str, Any], ask: str, text: str
 ) -> None:
     for sent in (
         text,
         [text],
         {"view": text, "name": text, "text": text, "prompt": text, "mode": text},
-        {"view": {**view, "branches": [text]}, "name": "json", "text": {"a": text}},
+        {"view": {**view, "branches": [text]}, "name": "json", "text": {"a": text}, "ticket": text},
         {"view": {**view, "tab": text, "cursor": 10**40}, "name": [text], "prompt": 10**40},
         {"view": view, "name": 10**40, "prompt": "a\ud800b", "text": "\ud800"},
     ):
-        answer = _answered(ask, models, sent)
+        answer = questions[ask](sent)
         json.dumps(answer).encode("ascii")
         if "error" in answer:
             assert len(answer["error"]) < 600
             assert answer["error"].endswith(".")
         else:
-            assert ask is _link
-            assert sent["view"] == view
+            assert ask in ("link", "begin", "leave")
