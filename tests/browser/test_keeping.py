@@ -56,8 +56,8 @@ def test_a_report_opens_from_a_disk_without_a_network(page: Page, browser: Brows
 def test_a_large_file_is_asked_about_and_what_is_too_large_is_said_before(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start(page, "word " * 300)
-    expect(page.locator("#token-strip [data-position]").nth(299)).to_be_attached()
+    start(page, "word " * 420)
+    expect(page.locator("#token-strip [data-position]").nth(419)).to_be_attached()
     page.evaluate("() => window.tokenscope.act('window', { window: 1024 })")
     page.wait_for_function("() => window.tokenscope.view().window === 1024 && !window.tokenscope.busyFor()")
     monkeypatch.setattr(exports, "MOST_RECORDING", 1_000_000)
