@@ -66,3 +66,8 @@ class OwnServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def end(self) -> None:
+        """Ends it for good."""
+        self.kill()
+        self._log.close()
