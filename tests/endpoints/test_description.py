@@ -66,7 +66,10 @@ class TestDescription:
         assert told["unnamed_endpoints"] == {}
         for name, endpoint in told["named_endpoints"].items():
             assert len(endpoint["description"]) > 20, name
-            assert len(endpoint["returns"]) == 1
+            (answer,) = endpoint["returns"]
+            kinds = {"str": "moment", "list[dict(str, Any)]": "records", "dict(str, Any)": "record"}
+            assert answer["label"] == kinds[answer["python_type"]["type"]]
+            assert re.search(r"\w.*\.$", answer["type"]["additional_description"]), name
             for argument in endpoint["parameters"]:
                 assert argument["label"] == argument["parameter_name"]
                 assert argument["python_type"]["type"] not in ("", "Any"), (name, argument)

@@ -4,7 +4,7 @@ Their docstrings are what a program is told about them, by the API page and by M
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 from gradio.components import Component
@@ -16,6 +16,9 @@ from viz.panels.api.questions import QuestionEndpoints
 from viz.panels.api.texts import TextEndpoints
 from viz.panels.limits import Limits
 from viz.panels.models import Models
+
+# What an endpoint's answer is called in its description, by its type; all others are records.
+_KINDS: Final[dict[object, str]] = {str: "moment", list[dict[str, Any]]: "records"}
 
 
 def endpoints(models: Models, limits: Limits) -> tuple[Callable[..., Any], ...]:
@@ -32,8 +35,10 @@ def build(page: gr.Blocks, models: Models, limits: Limits) -> None:
     for endpoint in endpoints(models, limits):
         # Programs wait for their turn with a model, as pages do, and not in gradio's queue.
         added = api(told(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
-        lines = get_function_description(endpoint)[1]
-        for widget, (name, line) in zip(page.fns[added["id"]].inputs, lines.items(), strict=True):
+        _, lines, returned = get_function_description(endpoint)
+        known = page.fns[added["id"]]
+        answer = (_KINDS.get(endpoint.__annotations__["return"], "record"), " ".join(returned))
+        for widget, (name, line) in zip((*known.inputs, *known.outputs), (*lines.items(), answer), strict=True):
             assert isinstance(widget, Component)
             widget.label = name
             widget.api_info()["additional_description"] = line  # which Gradio tells MCP clients only by itself
