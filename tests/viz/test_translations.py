@@ -48,6 +48,10 @@ def marked(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
                 yield name, node
 
 
+def test_the_list_is_fresh() -> None:
+    assert gather.TEMPLATE.read_text(encoding="utf-8") == gather.written(gather.gathered()), "run make sentences"
+
+
 def test_every_sentence_in_python_is_listed_and_written_out() -> None:
     known, found = listed(), set()
     for path in PYTHON:
@@ -60,10 +64,10 @@ def test_every_sentence_in_python_is_listed_and_written_out() -> None:
                 path,
                 call.lineno,
             )
-            written = {text.value for text in texts if isinstance(text, ast.Constant)}
-            assert written <= known, (path, call.lineno)
+            written = [text.value for text in texts if isinstance(text, ast.Constant)]
+            assert set(written) <= known, (path, call.lineno)
             assert name == "say" or len(written) == MARKS[name], (path, call.lineno)
-            found |= written
+            found |= set(written)
     assert len(found) > 400
 
 
@@ -92,6 +96,13 @@ def test_every_sentence_of_scripts_and_templates_is_listed() -> None:
         assert source.count("[[") == source.count("]]") == len(list(sentences.templates.texts(source))), path.name
         found |= {text for _, text in sentences.templates.texts(source)}
     assert found <= known, found - known
+    assert len(found) > 400
+
+
+def test_style_sheets_hold_no_words() -> None:
+    for path in (ROOT / "viz" / "components").glob("*.css"):
+        texts = re.findall(r"content: *\"([^\"]*)\"", path.read_text(encoding="utf-8"))
+        assert not any(re.search("[A-Za-z]{2}", text) for text in texts), path.name
 
 
 def test_the_runtimes_terms_are_listed() -> None:
@@ -171,10 +182,11 @@ def test_tags_of_templates_are_kept(tmp_path: Path) -> None:
         assert gather.misplaced(read_po(file, locale="de")) == ["a <b>b</b>", "c {d}"]
 
 
-@pytest.mark.parametrize("path", sorted(HERE.glob("*.po")), ids=lambda path: path.stem)
-def test_the_translations_that_ship_are_up_to_date(path: Path, tmp_path: Path) -> None:
-    copy = tmp_path / path.name
-    copy.write_bytes(path.read_bytes())
-    gather.update(copy, gather.gathered())
-    for name in (path.name, path.with_suffix(".json").name):
-        assert (tmp_path / name).read_text(encoding="utf-8") == (HERE / name).read_text(encoding="utf-8")
+def test_the_translations_that_ship_are_up_to_date(tmp_path: Path) -> None:
+    for path in HERE.glob("*.po"):
+        copy = tmp_path / path.name
+        copy.write_bytes(path.read_bytes())
+        gather.update(copy, gather.gathered())
+        for name in (path.name, path.with_suffix(".json").name):
+            assert (tmp_path / name).read_text(encoding="utf-8") == (HERE / name).read_text(encoding="utf-8")
+    assert {path.stem for path in HERE.glob("*.po")} == {path.stem for path in HERE.glob("*.json")}

@@ -90,10 +90,10 @@ function tell() {
   const row = payload.cursor - payload.start;
   const key = [...Array(row + 1).keys()].reduce((best, unit) => (weightAt(unit, row) > (weightAt(best, row) || 0) ? unit : best), row);
   walk.stand(row, key);
-  host.setAttribute('aria-label', say(
-    'attention weights: {name}, {count} rows, queries down, keys across; {query} looks most at {key}; arrow keys read the cells',
-    { name: `L${payload.layer} H${payload.head}`, count: payload.labels.length, query: named(row), key: named(key) },
-  ));
+  const facts = say('{name}, {count} rows, queries down, keys across; {query} looks most at {key}; arrow keys read the cells', {
+    name: `L${payload.layer} H${payload.head}`, count: payload.labels.length, query: named(row), key: named(key),
+  });
+  host.setAttribute('aria-label', `${say('attention weights')}: ${facts}`);
 }
 
 function drawHidden() {

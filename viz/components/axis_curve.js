@@ -8,9 +8,11 @@ window.tokenscope.axisCurve = (() => {
   /** What the last line shows, for those who cannot see it. */
   function tell(host, values, marked, across, up) {
     const at = marked ?? values.length - 1;
-    host.setAttribute('aria-label', tokenscope.say('{up} against {across}: from {low} to {high}; {value} at {at}', {
-      up, across, at, low: signed(Math.min(...values)), high: signed(Math.max(...values)), value: signed(values[at]),
-    }));
+    const axes = tokenscope.say('{up} against {across}', { up, across });
+    const told = tokenscope.say('from {low} to {high}; {value} at {at}', {
+      at, low: signed(Math.min(...values)), high: signed(Math.max(...values)), value: signed(values[at]),
+    });
+    host.setAttribute('aria-label', `${axes}: ${told}`);
   }
 
   // lines: [{ values, className, colour }], the last one on top; marked: an index of it, or null.

@@ -66,8 +66,9 @@ function isStale() {
 }
 
 function drawTree() {
-  const told = { beams: scan.results.length, tokens: Math.max(...scan.step) + 1 };
-  find('.ts-beam-tree').setAttribute('aria-label', tokenscope.say('the tree of beams, {tokens} tokens deep, {beams} results; arrow keys choose a token', told));
+  const numbers = { beams: scan.results.length, tokens: Math.max(...scan.step) + 1 };
+  const told = tokenscope.say('the tree of beams, {tokens} tokens deep, {beams} results', numbers);
+  find('.ts-beam-tree').setAttribute('aria-label', `${told}; ${tokenscope.say('arrow keys choose a token')}`);
   const best = scan.results.length && scan.finished ? way(scan.results[0][0]) : [];
   tree.draw({
     ...scan,

@@ -27,8 +27,9 @@
     const text = tokens.slice(0, here + 1).map((node) => node.textContent).join('');
     const end = text.length > MOST_TEXT ? `…${text.slice(-MOST_TEXT)}` : text;
     const changed = [...document.querySelectorAll('#heads-off .ts-off:not([hidden]) .ts-open')].map((node) => node.textContent);
+    const place = say('position {position} of a text of {count} tokens', { position: cursor, count: tokens.length });
     return [
-      `${model()}${figure.head ? ` · L${layer} H${head}` : ''} · ${say('position {position} of a text of {count} tokens', { position: cursor, count: tokens.length })}`,
+      `${model()}${figure.head ? ` · L${layer} H${head}` : ''} · ${place}`,
       end, ...(changed.length ? [say('changed: {changes}', { changes: changed.join(', ') })] : []),
     ];
   }

@@ -192,7 +192,7 @@ function drawTreemap() {
   };
   treemap.draw({ data: [trace], layout: { uniformtext: { minsize: 9, mode: 'hide' } } });
   const shares = payload.parts.map(([name, , , , share]) => `${name} ${tokenscope.percent(share)}`).join(', ');
-  at('.ts-treemap .ts-figure').setAttribute('aria-label', tokenscope.say('parameters by part: {shares}', { shares }));
+  at('.ts-treemap .ts-figure').setAttribute('aria-label', `${tokenscope.say('parameters by part')}: ${shares}`);
 }
 
 function drawParts() {

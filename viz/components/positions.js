@@ -66,9 +66,9 @@ function drawDials(distance, move) {
     dial.children[1].textContent = wave(frequency);
     dial.children[2].textContent = signed(part, 2);
     const [one, other] = rotary.pairs[pair];
-    dial.title = say('dimensions {one} and {other}: {speed} radians a token, once round in {round}; adds {part} to the score', {
-      one, other, speed: frequency.toPrecision(3), round: wave(frequency), part: signed(part, 4),
-    });
+    const turns = { speed: frequency.toPrecision(3), round: wave(frequency), part: signed(part, 4) };
+    const told = say('{speed} radians a token, once round in {round}; adds {part} to the score', turns);
+    dial.title = [say('dimensions {one} and {other}', { one, other }), told].join(': ');
     dial.firstChild.setAttribute('aria-label', dial.title);
   }
 }

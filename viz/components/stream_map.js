@@ -166,7 +166,8 @@ window.tokenscope.streamMap = (() => {
     return {
       draw(newMap, newStream) {
         [map, stream] = [newMap, newStream];
-        svg.setAttribute('aria-label', tokenscope.say('{map}; {marks} in all', { map: about, marks: map.labels.length }));
+        const marks = tokenscope.say('{marks} in all', { marks: map.labels.length });
+        svg.setAttribute('aria-label', `${about}; ${marks}`);
         host.classList.remove('ts-moving'); // a new text is no movement
         schedule();
       },

@@ -52,7 +52,7 @@ def _with_long(scene: Scene, asked: Asked, detail: Mapping[str, Any] | None) -> 
     """Adds the answer of a long question as far as it has come, without asking it again."""
     name, picture, why = _LONG[scene.view.tab]
     again = say("This is about the present text and the settings in the tab: start it there, and save again.")
-    missing = f"{say(why)} {again}"
+    missing = " ".join([say(why), again])
     if detail is None or asked.missing:
         return replace(asked, missing=asked.missing or missing)
     call = _ASKING[scene.view.tab](scene.model, scene.view, detail)
