@@ -75,6 +75,7 @@ class Lender:
         orders: What was run, in order.
         functions: How many functions there are.
         refused: What is said to the next call instead of running it, None for nothing.
+        scheduling: Is called before a process is forked, as long as the platform looks for a GPU.
         during: Is called in the forked process before each result.
     """
 
@@ -83,6 +84,7 @@ class Lender:
         self.orders: list[Order] = []
         self.functions = 0
         self.refused: str | None = None
+        self.scheduling: Callable[[], object] = lambda: None
         self.during: Callable[[Order, int], None] = lambda order, count: None
         self.workers: list[_Worker] = []
         self.ended = threading.Event()
@@ -101,6 +103,7 @@ class Lender:
             self.orders.append(order)
             if self.refused is not None:
                 raise GpuUnavailable(self.refused)
+            self.scheduling()
             worker = idle.pop() if self.kept and idle and idle[-1].process.is_alive() else self._worker(watched)
             worker.orders.put(order)
             answers = worker.answers()

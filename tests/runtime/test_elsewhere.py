@@ -23,7 +23,6 @@ from model_runtime.keeping import Kept, kept_of
 from model_runtime.library import Library
 from model_runtime.model import Model
 from model_runtime.moment import Steer
-from model_runtime.turns import visiting
 from tests.runtime.conftest import ALL, pair_of
 from tests.runtime.families import build
 from tests.runtime.lending import LONG, Lender, die
@@ -324,25 +323,29 @@ class TestOthersMeanwhile:
             before = played(there.model, there.model.begin("another text"), 2)[-1]
             inside, outside = os.pipe()
             there.lender.during = lambda order, count: os.read(inside, 1) and None
-            answers: list[Moment] = []
-            thread = threading.Thread(target=lambda: answers.extend(played(there.model, there.model.begin(TEXT), 1)))
+            thread = threading.Thread(target=there.model.tokens, args=(there.model.begin(TEXT),))
             thread.start()
             agree(there.model, there.here, before)  # the call waits until this is done
             assert thread.is_alive()
             os.write(outside, b"go")
             thread.join(LONG)
-            assert answers == played(there.here, there.here.begin(TEXT), 1)
+            agree(there.model, there.here, there.model.begin(TEXT))
+            assert there.calls == 2
 
     def test_a_process_is_forked_only_while_nobody_runs_the_model(self) -> None:
         with lent() as there:
-            moment = there.model.begin(TEXT)
-            with there.model.turns, visiting("a"):
-                thread = threading.Thread(target=there.model.tokens, args=(moment,))
-                thread.start()
+            looking, found = threading.Event(), threading.Event()
+            there.lender.scheduling = lambda: looking.set() or found.wait(LONG)
+            answers: list[Moment] = []
+            thread = threading.Thread(target=lambda: answers.extend(played(there.model, there.model.begin(TEXT), 1)))
+            thread.start()
+            assert looking.wait(LONG)
+            with there.model.turns:  # while the platform looks for a GPU, the turn is free for others
+                found.set()
                 thread.join(0.5)
-                assert there.calls == 0  # it waits for its turn
+                assert there.lender.workers == []  # and now the fork waits for it
             thread.join(LONG)
-            assert there.calls == 1
+            assert answers == played(there.here, there.here.begin(TEXT), 1)
 
     def test_a_process_forked_while_others_run_the_model_finds_it_as_it_was_loaded(self) -> None:
         torch.set_num_threads(2)

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import model_runtime
 from model_runtime import CATALOGUE, Library, ModelNotFound, ModelTooLarge, ModelUnsupported, load_model, offers
 from tests.runtime.conftest import rewritten
+from tests.runtime.families import build
+from tests.runtime.tokenizers_for_tests import byte_level
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -110,6 +113,15 @@ def test_damaged_and_missing_files(folder):
     (folder / "tokenizer_config.json").unlink()
     with pytest.raises(ModelUnsupported, match=r"no tokenizer.*Copy"):
         load_model(str(folder))
+
+
+def test_the_checkpoints_own_numbers_on_a_cpu(saved, tmp_path):
+    half = build("llama", {}).model.to(torch.bfloat16)
+    half.save_pretrained(tmp_path)
+    byte_level().save_pretrained(tmp_path)
+    found = [load_model(str(folder), device="cpu", dtype="checkpoint").card().dtype for folder in (saved, tmp_path)]
+    assert found == ["float32", "bfloat16"]
+    assert load_model(str(tmp_path), device="cpu").card().dtype == "float32"
 
 
 def test_devices_and_dtypes_that_do_not_exist(saved):
