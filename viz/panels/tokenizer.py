@@ -82,8 +82,8 @@ def asking(model: "Model", view: View, detail: Mapping[str, Any]) -> Call:
     Raises:
         InputError: The question cannot be read.
     """
-    ask = one_of(detail.get("ask"), tuple(_ANSWERS), "question about tokens")
-    text = short_text(detail.get("text", ""), MOST_TEXT, "text")
+    ask = one_of(detail.get("ask"), tuple(_ANSWERS), later("question about tokens"))
+    text = short_text(detail.get("text", ""), MOST_TEXT, later("text"))
     if ask == "cut":
         return Call("model.cut", (text or model.plain(view.moment),))
     return Call("model.forms", (text,)) if ask == "forms" else Call("model.search", _sought(model, detail))
