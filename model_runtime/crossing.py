@@ -34,8 +34,12 @@ class Packed:
     dtype: torch.dtype
 
     def tensor(self, device: torch.device) -> torch.Tensor:
-        """The tensor again, on a device."""
-        return torch.from_numpy(self.content).view(self.dtype).reshape(self.shape).to(device)
+        """The tensor again, on a device.
+
+        It is copied into memory of PyTorch's own, whose alignment the bytes of a message lack: what computes with it
+        then rounds as it would where the tensor came from.
+        """
+        return torch.from_numpy(self.content).to(device, copy=True).view(self.dtype).reshape(self.shape)
 
 
 class _Home:

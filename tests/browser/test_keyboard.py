@@ -51,7 +51,7 @@ def test_a_text_is_written_and_a_branch_taken(page: Page) -> None:
     second = focused(page).get_attribute("data-token-id")
     page.keyboard.press("Enter")
     expect(page.locator("#branches button")).to_have_count(2)
-    assert count(page) == 6
+    wait_for(page, 6)
     assert bars(page).first.is_visible()
     assert second
 

@@ -24,22 +24,22 @@ def test_two_visitors_play_at_once(
     other = context.new_page()
     other.goto(address)
     other.wait_for_selector(ATTENTION, timeout=READY)
-    prompts = {mine: "The capital of Japan is", other: "A cat sat on the"}
+    # Texts of some two hundred tokens, so that neither ends before the other was looked at.
+    prompts = {mine: "A dog and a cat", other: "A cat sat on the"}
     lengths = {}
     for page, prompt in prompts.items():
         start(page, prompt)
         expect(page.locator("#token-strip")).to_contain_text(prompt.split()[1])
         lengths[page] = count(page)
-        page.fill("#steps input", "400")
+        page.fill("#steps input", "190")
     for page in prompts:
         page.click("#play")
-    for _ in range(3):  # both go on, so neither waits for the other's end
-        seen = {page: count(page) for page in prompts}
-        for page in prompts:
-            page.wait_for_function("n => document.querySelectorAll('[data-position]').length > n", arg=seen[page])
+    other.wait_for_function("n => document.querySelectorAll('[data-position]').length > n", arg=lengths[other])
+    expect(mine.locator("body")).to_have_class(re.compile("ts-playing"))  # so it did not wait for the end of this one
+    seen = count(mine)
+    mine.wait_for_function("n => document.querySelectorAll('[data-position]').length > n", arg=seen)
     for page in prompts:
-        page.click("#stop")
-        expect(page.locator("body")).not_to_have_class(re.compile("ts-playing"))
+        expect(page.locator("body")).not_to_have_class(re.compile("ts-playing"), timeout=READY)
     for page, prompt in prompts.items():
         moment = model.begin(prompt)
         *_, moment = model.play(moment, count(page) - lengths[page])
