@@ -9,6 +9,8 @@ from collections.abc import Sequence
 # Before gradio is imported, which reads them then: nothing is to leave this machine.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Before torch is: each thread that answers has workers of its own in OpenMP, which else keep a core busy in waiting.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Likewise transformers: where the package kernels is installed it would fetch code from the hub and run it.
 os.environ.setdefault("USE_HUB_KERNELS", "NO")
 
