@@ -34,11 +34,7 @@ class Packed:
     dtype: torch.dtype
 
     def tensor(self, device: torch.device) -> torch.Tensor:
-        """The tensor again, on a device.
-
-        It is copied into memory of PyTorch's own, whose alignment the bytes of a message lack: what computes with it
-        then rounds as it would where the tensor came from.
-        """
+        """The tensor again, on a device, in memory of PyTorch's own: the bytes of a message may not be written to."""
         return torch.from_numpy(self.content).to(device, copy=True).view(self.dtype).reshape(self.shape)
 
 

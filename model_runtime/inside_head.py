@@ -35,10 +35,8 @@ def inside_head(
         raw = products.sum(-1)
         scaled = raw * formula.scaling
         score = scaled if formula.softcap is None else torch.tanh(scaled / formula.softcap) * formula.softcap
-        bias = None if alone.bias is None else alone.bias[0, : position + 1].float()
-        if bias is not None:
-            bias = bias - bias[-1]  # a constant changes no weight, and so the bias is what each step back costs
-            score = score + bias
+        bias = None if alone.bias is None else alone.gained(position + 1)[0]
+        score = score if bias is None else score + bias
         visible = recording.visible(layer, position, position + 1)[0, : position + 1]
         masked = score.masked_fill(~visible, torch.finfo(torch.float32).min)
         weights, sink = softmax_with_sink(masked[None, None], alone.sinks)

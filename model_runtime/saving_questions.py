@@ -44,8 +44,8 @@ class SavingQuestions(Questions):
             queries = {layer: recording.layer_queries(layer) for layer in readable}
             formulas = {layer: formula_of(self._engine, layer) for layer in readable}
             sinks = {layer: _maybe(formula.sinks) for layer, formula in formulas.items()}
-            biases = {layer: _maybe(formula.bias) for layer, formula in formulas.items()}
             count = len(recording.ids)
+            biases = {layer: one.gained(count) for layer, one in formulas.items() if one.bias is not None}
             return RecordedText(
                 moment=moment,
                 model=asdict(self._card),
@@ -65,7 +65,7 @@ class SavingQuestions(Questions):
                 values=tuple(map(_maybe, recording.values)),
                 seen=tuple(_seen(recording, layer) if layer in queries else None for layer in layers),
                 sinks=tuple(None if (sink := sinks.get(layer)) is None else sink.reshape(-1) for layer in layers),
-                bias=tuple(None if (bias := biases.get(layer)) is None else bias[:, :count] for layer in layers),
+                bias=tuple(_maybe(biases.get(layer)) for layer in layers),
             )
 
     def _layer_formula(self, layer: int) -> LayerFormula | None:

@@ -34,6 +34,19 @@ class Formula:
         """The key/value head that a query head reads."""
         return head // (self.heads // self.key_value_heads)
 
+    def gained(self, keys: int) -> torch.Tensor:
+        """What the scores gain by the key's place, in a text of as many keys; there is a bias.
+
+        It is counted from the newest key. No weight depends on that but for rounding, and the last digits must not tell
+        how long the text was that the bias was learned from.
+
+        Returns:
+            [head, key] float32, 0 at the newest key.
+        """
+        assert self.bias is not None
+        bias = self.bias[:, :keys].float()
+        return bias - bias[:, -1:]
+
     def only(self, head: int) -> "Formula":
         """The formula of one head by itself."""
         return replace(
@@ -82,7 +95,7 @@ def scores_of(query: torch.Tensor, key: torch.Tensor, formula: Formula, visible:
     if formula.softcap is not None:
         scores = torch.tanh(scores / formula.softcap) * formula.softcap
     if formula.bias is not None:
-        scores = scores + formula.bias[:, None, : key.shape[-2]].float()
+        scores = scores + formula.gained(key.shape[-2])[:, None]
     # The lowest number and not minus infinity: a row that sees nothing must not become NaN.
     return scores.masked_fill_(~visible, torch.finfo(torch.float32).min)
 

@@ -131,6 +131,19 @@ def test_a_shorter_text_in_between_leaves_a_longer_ones_penalties(family):
             assert np.abs(shown - expected.attention[layer][1, :count, :count]).max() < BOUND
 
 
+@pytest.mark.parametrize("family", ["bloom", "mpt"])
+def test_what_a_longer_text_of_others_taught_does_not_show(family):
+    """Their slopes are powers of two, so that nothing is rounded; and the whole text is computed again."""
+    model = Model(build(family, FAMILIES[family]).model, byte_level())
+    moment, shown = moment_of(model, IDS[:6]), []
+    for longer in (8, TOKENS):
+        shown.append([model.attention(moment, layer, 1).weights for layer in range(3)])
+        model.tokens(moment_of(model, IDS[:longer]))
+        model._shelf.clear()
+    shown.append([model.attention(moment, layer, 1).weights for layer in range(3)])
+    assert all(np.array_equal(one, other) for other in shown[1:] for one, other in zip(shown[0], other, strict=True))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("family", OUTSIDE)
 def test_keys_and_values_are_the_caches_own(family, dtype):
