@@ -1,5 +1,18 @@
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 # Machines are shared: how long an example takes says nothing.
 settings.register_profile("tokenscope", deadline=None)
 settings.load_profile("tokenscope")
+
+HERE = Path(__file__).resolve().parent
+SERVED = {"browser", "endpoints", "safety"}  # folders whose tests serve the page
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Gradio and its server warn about each other's versions; nothing in these tests is about that.
+    for item in items:
+        if item.path.relative_to(HERE).parts[0] in SERVED:
+            item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))

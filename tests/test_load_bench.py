@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from app import serve
 from bench import load
 from model_runtime import Library, Moment
 from model_runtime.model import Model
+from tests.serving import address_of
 from viz.panels import answering
 from viz.panels.answers import Desk
 from viz.panels.models import Models
@@ -22,9 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of grad
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     LIBRARY.get("builtin")
-    page = serve(Models(LIBRARY, "builtin"), "127.0.0.1", None, wait=False)
-    yield page.local_url.rstrip("/")
-    page.close()
+    with address_of(Models(LIBRARY, "builtin")) as where:
+        yield where
 
 
 @pytest.fixture

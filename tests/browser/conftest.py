@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
 
+from tests.serving import address_of
+
 if TYPE_CHECKING:
     from model_runtime import Library
-
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -30,16 +30,6 @@ ATTENTION = "#attention-map .ts-figure[data-drawn]"
 expect.set_options(timeout=20_000)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # Gradio and its server warn about each other's versions; nothing in these tests is about that.
-    for rule in (
-        "ignore::DeprecationWarning",
-        "ignore::ResourceWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-    ):
-        config.addinivalue_line("filterwarnings", rule)
-
-
 @pytest.fixture(scope="session")
 def library() -> "Library":
     """The models of the page, the one that it opens with loaded."""
@@ -53,12 +43,10 @@ def library() -> "Library":
 @pytest.fixture(scope="session")
 def address(library: "Library") -> Iterator[str]:
     """Where the page is served."""
-    from app import serve
     from viz.panels.models import Models
 
-    page = serve(Models(library, model_name()), "127.0.0.1", None, wait=False)
-    yield page.local_url.rstrip("/")
-    page.close()
+    with address_of(Models(library, model_name())) as where:
+        yield where
 
 
 def model_name() -> str:

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
-from model_runtime.model import Model
 from tests.browser.actions import open_tab
 from tests.hostile import NAME, hostile_model, hostile_prompt
+from tests.serving import Kept, address_of
+from viz.panels.models import Models
 from viz.panels.sharing import DOWNLOADS
 
 # Tabs with drawings of their own kind: plotly's, and those that are drawn in the page.
@@ -18,23 +18,11 @@ TABS = ("Attention", "Who wrote this?")
 INTRUDERS = "() => [window.broken ?? null, document.querySelectorAll('.intruder').length]"
 
 
-class Keeper:
-    def __init__(self) -> None:
-        self.model = hostile_model()
-
-    def get(self, name: str, progress: Any = None, *, dtype: str = "") -> Model:
-        return self.model
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Where the page is served with hostile tokens."""
-    from app import serve
-    from viz.panels.models import Models
-
-    page = serve(Models(Keeper(), NAME), "127.0.0.1", None, wait=False)
-    yield page.local_url.rstrip("/")
-    page.close()
+    with address_of(Models(Kept({NAME: hostile_model()}), NAME)) as where:
+        yield where
 
 
 @pytest.fixture

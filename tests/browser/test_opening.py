@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 from transformers import DistilBertConfig, T5Config
 
-from app import serve
 from model_runtime import Library
 from model_runtime.errors import LoadingStopped, ModelNotFound, ModelTooLarge
 from tests.browser.actions import count, open_tab, start, step, text
+from tests.serving import address_of
 from viz.panels.models import Models
 
 SLOW = "slow/model"
@@ -68,9 +68,8 @@ class SlowKeeper:
 def served() -> Iterator[tuple[SlowKeeper, str]]:
     keeper = SlowKeeper()
     keeper.get("builtin")
-    page = serve(Models(keeper, "builtin", room=lambda: ("cpu", 4_200_000_000)), "127.0.0.1", None, wait=False)
-    yield keeper, page.local_url.rstrip("/")
-    page.close()
+    with address_of(Models(keeper, "builtin", room=lambda: ("cpu", 4_200_000_000))) as where:
+        yield keeper, where
 
 
 @pytest.fixture

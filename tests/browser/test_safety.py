@@ -2,15 +2,15 @@
 
 import http.client
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from model_runtime.model import Model
 from tests.browser.actions import count, open_tab, start, step
 from tests.browser.conftest import ATTENTION, READY
 from tests.hostile import HOSTILE, NAME, hostile_model, hostile_prompt
+from tests.serving import Kept, address_of
+from viz.panels.models import Models
 from viz.panels.shielding import HEADERS
 from viz.panels.tabs import ALL
 
@@ -20,23 +20,11 @@ IDLE = "() => tokenscope.busyFor() === 0"
 SEPARATOR = "\x1f"
 
 
-class Keeper:
-    def __init__(self) -> None:
-        self.model = hostile_model()
-
-    def get(self, name: str, progress: Any = None, *, dtype: str = "") -> Model:
-        return self.model
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Where the page is served with hostile tokens."""
-    from app import serve
-    from viz.panels.models import Models
-
-    page = serve(Models(Keeper(), NAME), "127.0.0.1", None, wait=False)
-    yield page.local_url.rstrip("/")
-    page.close()
+    with address_of(Models(Kept({NAME: hostile_model()}), NAME)) as where:
+        yield where
 
 
 def settled(page: Page) -> None:

@@ -15,8 +15,9 @@ from transformers import MistralConfig, MistralForCausalLM, PreTrainedTokenizerF
 from model_runtime.catalogue import CATALOGUE
 from model_runtime.model import Model
 from tests.browser.actions import open_tab, start, step
+from tests.serving import Kept, address_of
 from viz import sentences
-from viz.panels.models import PRECISIONS
+from viz.panels.models import PRECISIONS, Models
 from viz.panels.opening import FORMS
 from viz.panels.tabs import ALL
 from viz.sentences import gather
@@ -99,16 +100,6 @@ OUTSIDE = """() => {
 }"""
 
 
-class Keeper:
-    """Keeps one model, whatever is asked for."""
-
-    def __init__(self) -> None:
-        self.model = georgian_model()
-
-    def get(self, name: str, progress: Any = None, *, dtype: str = "") -> Model:
-        return self.model
-
-
 def georgian_model() -> Model:
     """A small random model whose every token is a Georgian letter or a sign, so that no token looks like a sentence."""
     torch.manual_seed(0)
@@ -146,15 +137,11 @@ def made_up(path: Path) -> None:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the page is served in the made-up language."""
-    from app import serve
-    from viz.panels.models import Models
-
     folder = tmp_path_factory.mktemp("sentences")
     made_up(folder / "qaa.json")
     sentences.use("qaa", folder)
-    page = serve(Models(Keeper(), "აბგ"), "127.0.0.1", None, wait=False)
-    yield page.local_url.rstrip("/")
-    page.close()
+    with address_of(Models(Kept({"აბგ": georgian_model()}), "აბგ")) as where:
+        yield where
     sentences.use("en")
 
 
@@ -208,7 +195,7 @@ def test_every_word_of_the_page_can_be_translated(browser: BrowserContext, open_
     browser.add_init_script(LISTEN)
     page = open_page()
     page.set_default_timeout(PATIENCE)
-    known = known_texts(Keeper().model)
+    known = known_texts(georgian_model())
     assert page.get_attribute("html", "lang") == "qaa"
     start(page, "აბგდაბგდ")
     step(page)

@@ -10,16 +10,6 @@ from tests.hostile import NAME, hostile_model
 from tests.runtime.conftest import pair_of
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # Gradio and its server warn about each other's versions; nothing in these tests is about that.
-    for rule in (
-        "ignore::DeprecationWarning",
-        "ignore::ResourceWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-    ):
-        config.addinivalue_line("filterwarnings", rule)
-
-
 @pytest.fixture(scope="session")
 def models() -> dict[str, Model]:
     # A small one with letters for tokens, one whose first and last layers have no heads, one that writes harmful text,

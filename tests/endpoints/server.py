@@ -1,6 +1,5 @@
 """The page with its endpoints, served in this process over models that the tests hold."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,25 +10,11 @@ from typing import Any
 import numpy as np
 
 from model_runtime import Offer
-from model_runtime.errors import ModelNotFound
-
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported, which reads it then
+from tests.serving import Kept
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "api.md"
 PROMPT = "The capital of Japan is"
 IN_DOCS = "http://127.0.0.1:7860"
-
-
-class Kept:
-    """A keeper of models that were made before."""
-
-    def __init__(self, models: dict[str, Any]) -> None:
-        self.models = models
-
-    def get(self, name: str, progress: object = None, *, dtype: str = "") -> Any:
-        if name not in self.models:
-            raise ModelNotFound(f"There is no {name!r} here.")
-        return self.models[name]
 
 
 @contextmanager

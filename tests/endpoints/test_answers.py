@@ -11,7 +11,8 @@ from gradio_client.exceptions import AppError
 from model_runtime import Decoding, Moment
 from model_runtime.lens_records import LensGrid
 from model_runtime.model import Model
-from tests.endpoints.server import PROMPT, Kept, ask, same
+from tests.endpoints.server import PROMPT, ask, same
+from tests.serving import Kept
 from viz.panels.api.texts import TextEndpoints
 from viz.panels.limits import Limits
 from viz.panels.models import Models

@@ -9,8 +9,9 @@ from gradio_client import Client
 
 from model_runtime import Moment, load_model
 from model_runtime.elsewhere import Elsewhere, Order, Run
-from tests.endpoints.server import PROMPT, Kept, ask, same, served
+from tests.endpoints.server import PROMPT, ask, same, served
 from tests.runtime.lending import Lender
+from tests.serving import Kept
 from viz.panels.models import Models
 from viz.panels.page import build_page
 

@@ -10,11 +10,11 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from app import serve
 from model_runtime import Moment, Offer
 from model_runtime.model import Model
 from tests.endpoints.guests import Guest, events_of
-from tests.endpoints.server import Kept, ask
+from tests.endpoints.server import ask
+from tests.serving import Kept, served
 from viz.panels.limits import Limits
 from viz.panels.models import Models
 from viz.panels.visits import Visits
@@ -41,15 +41,10 @@ def page(model: Model) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("viz.panels.answers.Visits", Noted)
         patch.setattr("app.SESSIONS", FEW)  # nothing may depend on what gradio keeps of a session
-        page = serve(
-            Models(Kept({"builtin": model}), "builtin", any_name=False, offers=offers),
-            "127.0.0.1",
-            None,
-            limits=Limits(waiting=WAITING),
-            wait=False,
-        )
-    yield page
-    page.close()
+        models = Models(Kept({"builtin": model}), "builtin", any_name=False, offers=offers)
+        with served(models, limits=Limits(waiting=WAITING)) as page:
+            patch.undo()
+            yield page
 
 
 @pytest.fixture(scope="module")

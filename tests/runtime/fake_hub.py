@@ -42,92 +42,94 @@ class FakeHub:
         return {path.rsplit("/", 1)[-1] for method, path in self.asked if method == "GET" and "/resolve/" in path}
 
 
-def _handler(hub):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
-        def log_message(self, *_):
-            pass
+    @property
+    def hub(self):
+        return self.server.hub
 
-        def do_HEAD(self):
-            self._answer()
+    def log_message(self, *_):
+        pass
 
-        def do_GET(self):
-            self._answer()
+    def do_HEAD(self):
+        self._answer()
 
-        def _answer(self):
-            path = unquote(urlsplit(self.path).path)
-            hub.asked.append((self.command, path))
-            parts = path.removeprefix("/api/models/").strip("/").split("/")
-            identity = "/".join(parts[:2])
-            if identity in hub.refusals:
-                return self._send(*hub.refusals[identity])
-            if identity not in hub.repositories:
-                return self._send(404, "RepoNotFound")
-            files = hub.repositories[identity]
-            if not path.startswith("/api/"):
-                return self._file(identity, "/".join(parts[4:]), files)
-            if len(parts) > 3 and parts[3] not in ("main", COMMIT):
-                return self._send(404, "RevisionNotFound")
-            if "tree" in parts:
-                return self._json(
-                    [{"type": "file", "path": name, "size": len(data), "oid": "0" * 40} for name, data in files.items()]
-                )
-            return self._json({"id": identity, "modelId": identity, "sha": COMMIT, "siblings": []})
+    def do_GET(self):
+        self._answer()
 
-        def _file(self, identity, name, files):
-            if identity in hub.gated:
-                return self._send(403, "GatedRepo")
-            if name not in files:
-                return self._send(404, "EntryNotFound")
-            data = files[name]
-            self.send_response(200)
-            self.send_header("ETag", f'"{hashlib.sha1(data).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if self.command == "GET":
-                self._content(name, data)
-            return None
+    def _answer(self):
+        path = unquote(urlsplit(self.path).path)
+        self.hub.asked.append((self.command, path))
+        parts = path.removeprefix("/api/models/").strip("/").split("/")
+        identity = "/".join(parts[:2])
+        if identity in self.hub.refusals:
+            return self._send(*self.hub.refusals[identity])
+        if identity not in self.hub.repositories:
+            return self._send(404, "RepoNotFound")
+        files = self.hub.repositories[identity]
+        if not path.startswith("/api/"):
+            return self._file(identity, "/".join(parts[4:]), files)
+        if len(parts) > 3 and parts[3] not in ("main", COMMIT):
+            return self._send(404, "RevisionNotFound")
+        if "tree" in parts:
+            return self._json(
+                [{"type": "file", "path": name, "size": len(data), "oid": "0" * 40} for name, data in files.items()]
+            )
+        return self._json({"id": identity, "modelId": identity, "sha": COMMIT, "siblings": []})
 
-        def _content(self, name, data):
-            step = len(data) or 1 if hub.rate is None else max(1, hub.rate // 20)
-            for begin in range(0, len(data), step):
-                part = data[begin : begin + step]
-                if name in hub.broken and begin + len(part) > hub.broken[name]:
-                    self.close_connection = True
-                    self.connection.close()
-                    return
-                try:
-                    self.wfile.write(part)
-                except OSError:
-                    return
-                hub.sent += len(part)
-                if hub.rate is not None:
-                    time.sleep(0.05)
+    def _file(self, identity, name, files):
+        if identity in self.hub.gated:
+            return self._send(403, "GatedRepo")
+        if name not in files:
+            return self._send(404, "EntryNotFound")
+        data = files[name]
+        self.send_response(200)
+        self.send_header("ETag", f'"{hashlib.sha1(data).hexdigest()}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command == "GET":
+            self._content(name, data)
+        return None
 
-        def _json(self, value):
-            body = json.dumps(value).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def _content(self, name, data):
+        step = len(data) or 1 if self.hub.rate is None else max(1, self.hub.rate // 20)
+        for begin in range(0, len(data), step):
+            part = data[begin : begin + step]
+            if name in self.hub.broken and begin + len(part) > self.hub.broken[name]:
+                self.close_connection = True
+                self.connection.close()
+                return
+            try:
+                self.wfile.write(part)
+            except OSError:
+                return
+            self.hub.sent += len(part)
+            if self.hub.rate is not None:
+                time.sleep(0.05)
 
-        def _send(self, status, code):
-            self.send_response(status)
-            self.send_header("X-Error-Code", code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def _json(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-    return Handler
+    def _send(self, status, code):
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 @contextmanager
 def serving(monkeypatch, cache):
     """A hub that huggingface_hub asks instead of the real one, with an empty cache of its own."""
     hub = FakeHub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.hub = hub
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     hub.address = f"http://127.0.0.1:{server.server_address[1]}"

@@ -3,22 +3,13 @@ from collections.abc import Iterator
 import gradio as gr
 import pytest
 
-from tests.safety.server import Visitor, served
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # Gradio and its server warn about each other's versions; nothing in these tests is about that.
-    for rule in (
-        "ignore::DeprecationWarning",
-        "ignore::ResourceWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-    ):
-        config.addinivalue_line("filterwarnings", rule)
+from tests.safety.server import Visitor, as_on_a_space
+from tests.serving import served
 
 
 @pytest.fixture(scope="session")
 def page() -> Iterator[gr.Blocks]:
-    with served() as page:
+    with served(as_on_a_space()) as page:
         yield page
 
 

@@ -2,37 +2,21 @@
 
 import http.client
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import gradio as gr
 
 from model_runtime import Offer
-from model_runtime.model import Model
 from tests.hostile import NAME, hostile_model
+from tests.serving import Kept
+from viz.panels.models import Models
 
 
-class Keeper:
-    """Keeps one model, under whatever name it is asked for."""
-
-    def __init__(self) -> None:
-        self.model = hostile_model()
-
-    def get(self, name: str, progress: Any = None, *, dtype: str = "") -> Model:
-        return self.model
-
-
-@contextmanager
-def served(**settings: Any) -> Iterator[gr.Blocks]:
-    """Serves the page as a Space does: the models on offer and no others."""
-    from app import serve
-    from viz.panels.models import Models
-
-    models = Models(Keeper(), NAME, any_name=False, folders=(), offers=[Offer(NAME, NAME, "Made for a test.")])
-    page = serve(models, "127.0.0.1", None, wait=False, **settings)
-    yield page
-    page.close()
+def as_on_a_space() -> Models:
+    """The models on offer and no others."""
+    keeper = Kept({NAME: hostile_model()})
+    return Models(keeper, NAME, any_name=False, folders=(), offers=[Offer(NAME, NAME, "Made for a test.")])
 
 
 class Visitor:

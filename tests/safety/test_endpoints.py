@@ -9,14 +9,15 @@ import orjson
 import pytest
 
 from model_runtime import Offer
-from tests.hostile import HOSTILE, NAME, hostile_prompt
-from tests.safety.server import Keeper, Visitor
+from tests.hostile import HOSTILE, NAME, hostile_model, hostile_prompt
+from tests.safety.server import Visitor
+from tests.serving import Kept
 from viz.panels.api.asking import told
 from viz.panels.api.endpoints import endpoints
 from viz.panels.limits import NO_LIMITS
 from viz.panels.models import Models
 
-MODELS = Models(Keeper(), NAME, any_name=False, offers=[Offer(NAME, NAME, NAME)])
+MODELS = Models(Kept({NAME: hostile_model()}), NAME, any_name=False, offers=[Offer(NAME, NAME, NAME)])
 ENDPOINTS = {endpoint.__name__: endpoint for endpoint in endpoints(MODELS, NO_LIMITS)}
 # What each argument is given where another is hostile.
 USUAL: dict[str, Any] = {"layer": 0, "head": 0, "text": "x", "heads": [[0, 0]]}

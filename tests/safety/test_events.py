@@ -11,15 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.hostile import HOSTILE, NAME
-from tests.safety.server import Keeper, Visitor
+from tests.hostile import HOSTILE, NAME, hostile_model
+from tests.safety.server import Visitor
+from tests.serving import Kept
 from viz.panels.actions import Request
 from viz.panels.answers import _ACTIONS, _SCANS, Desk
 from viz.panels.arriving import LARGEST, readable
 from viz.panels.models import Models
 from viz.panels.view import TABS
 
-MODELS = Models(Keeper(), NAME, any_name=False)
+MODELS = Models(Kept({NAME: hostile_model()}), NAME, any_name=False)
 VIEW = Desk(MODELS).act("start", None, Request({}, "The capital", False))["session"]["view"]
 NAMES = """
 text seed stop tab plus minus strength layer head position token index hide colour by against name precision

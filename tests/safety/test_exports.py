@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from safetensors.numpy import load
 
-from tests.hostile import HOSTILE, NAME, hostile_prompt
-from tests.safety.server import Keeper
+from tests.hostile import HOSTILE, NAME, hostile_model, hostile_prompt
+from tests.serving import Kept
 from viz.panels.actions import Request
 from viz.panels.answers import Desk
 from viz.panels.exports import file_stem
@@ -40,7 +40,7 @@ CALLED = set(
 
 @pytest.fixture(scope="module")
 def models() -> Models:
-    return Models(Keeper(), NAME)
+    return Models(Kept({NAME: hostile_model()}), NAME)
 
 
 @pytest.fixture(scope="module")

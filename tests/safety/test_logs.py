@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,16 @@ def everything_is_logged() -> Iterator[None]:
         logging.getLogger(name).setLevel(level)
 
 
-def logged(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> str:
-    """All that went to logs, to the output and to the errors."""
-    told = capfd.readouterr()
-    return "\n".join([caplog.text, told.out, told.err])
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Says all that went to logs, to the output and to the errors."""
+    caplog.set_level(logging.DEBUG)
+
+    def said() -> str:
+        told = capfd.readouterr()
+        return "\n".join([caplog.text, told.out, told.err])
+
+    return said
 
 
 def bodies(inputs: int) -> Iterator[tuple[list[Any], Any]]:
@@ -51,25 +57,15 @@ def bodies(inputs: int) -> Iterator[tuple[list[Any], Any]]:
 
 
 def test_no_event_puts_what_was_typed_into_the_log(
-    page: gr.Blocks,
-    visitor: Visitor,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
+    page: gr.Blocks, visitor: Visitor, logged: Callable[[], str]
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     for index, function in page.fns.items():
         for data, sent in bodies(len(function.inputs)):
             visitor.event(index, data, sent, MARK)
-    assert MARK not in logged(caplog, capfd)
+    assert MARK not in logged()
 
 
-def test_no_question_over_the_queue_does(
-    page: gr.Blocks,
-    visitor: Visitor,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    caplog.set_level(logging.DEBUG)
+def test_no_question_over_the_queue_does(page: gr.Blocks, visitor: Visitor, logged: Callable[[], str]) -> None:
     names = [function.api_name for function in page.fns.values() if function.api_visibility == "public"]
     assert {"begin", "step", "lens"} <= set(names)
     for name in names:
@@ -78,13 +74,10 @@ def test_no_question_over_the_queue_does(
             if status == 200:  # it answers on a stream, which is read to its end
                 told = visitor.ask("GET", f"/gradio_api/call/{name}/{answer['event_id']}")[2].decode()
                 assert "event: error" in told or name == "offers"
-    assert MARK not in logged(caplog, capfd)
+    assert MARK not in logged()
 
 
-def test_no_address_and_no_broken_request_does(
-    visitor: Visitor, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    caplog.set_level(logging.DEBUG)
+def test_no_address_and_no_broken_request_does(visitor: Visitor, logged: Callable[[], str]) -> None:
     for path in ("/?view=", "/?", "/", "/gradio_api/file=", "/gradio_api/file=/tmp/", "/gradio_api/", "/config?x="):
         visitor.ask("GET", f"{path}{MARK}")
     broken = [
@@ -97,15 +90,11 @@ def test_no_address_and_no_broken_request_does(
     for path in ("run/predict", "queue/join", "component_server", "call/begin", "cancel", "reset", "upload"):
         for body in broken:
             visitor.post(f"/gradio_api/{path}", body)
-    assert MARK not in logged(caplog, capfd)
+    assert MARK not in logged()
 
 
 def test_a_fault_of_the_program_is_told_by_its_place_alone(
-    page: gr.Blocks,
-    visitor: Visitor,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
+    page: gr.Blocks, visitor: Visitor, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
 ) -> None:
     def faulty(*_: object) -> None:
         raise KeyError(FORGED)
@@ -115,38 +104,33 @@ def test_a_fault_of_the_program_is_told_by_its_place_alone(
     status, answer = visitor.event(index, ["x", "raw"], {"name": "step", "detail": {}, "view": VIEW})
     assert (status, answer["visible"]) == (500, False)
     assert answer["error"].startswith("Something went wrong on the server")
-    told = logged(caplog, capfd)
+    told = logged()
     assert MARK not in told
     assert "fault of kind KeyError" in told
     assert "in faulty" in told
 
 
-def test_a_load_that_breaks_down_is_told_by_its_place_alone(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_load_that_breaks_down_is_told_by_its_place_alone(logged: Callable[[], str]) -> None:
     def faulty(name: str, precision: str, report: object) -> Any:
         raise ZeroDivisionError(name)
 
     with pytest.raises(TokenscopeError, match="the server's log says why"):
         list(Loads(faulty).watch("page", FORGED, "auto"))
     assert not [thread for thread in threading.enumerate() if MARK in thread.name]
-    told = logged(caplog, capfd)
+    told = logged()
     assert "fault of kind ZeroDivisionError" in told
     assert MARK not in told
 
 
-def test_a_model_that_a_visitor_names_is_not_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_that_a_visitor_names_is_not_in_the_log(tmp_path: Path, logged: Callable[[], str]) -> None:
     from model_runtime.model_names import BUILTIN
 
-    caplog.set_level(logging.DEBUG)
     named = tmp_path / MARK
     named.symlink_to(BUILTIN["builtin-gpt2"])
     Models(Library(), "builtin").get(str(named))
     for name in (f"{MARK}/x", FORGED, f"builtin + {named}"):
         with watched(), pytest.raises(TokenscopeError):
             Models(Library(), "builtin", folders=()).get(name)
-    told = logged(caplog, capfd)
+    told = logged()
     assert "loaded a" in told
     assert MARK not in told

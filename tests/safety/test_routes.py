@@ -7,7 +7,8 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from tests.safety.server import Visitor, served
+from tests.safety.server import Visitor, as_on_a_space
+from tests.serving import served
 from viz.panels.shielding import HEADERS, LARGEST_REQUEST
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +71,7 @@ def test_a_request_has_a_largest_size(visitor: Visitor) -> None:
 
 
 def test_behind_a_proxy_the_page_keeps_its_place() -> None:
-    with served(root_path="/scope") as page:
+    with served(as_on_a_space(), root_path="/scope") as page:
         visitor = Visitor(page)
         for path in ("/", "/config", "/gradio_api/info", "/theme.css"):
             status, headers, _ = visitor.ask("GET", path)
@@ -82,7 +83,7 @@ def test_behind_a_proxy_the_page_keeps_its_place() -> None:
 class TestLogin:
     @pytest.fixture(scope="class")
     def page(self) -> Iterator[gr.Blocks]:
-        with served(login=[("ada", "secret")]) as page:
+        with served(as_on_a_space(), login=[("ada", "secret")]) as page:
             yield page
 
     def test_nobody_gets_in_without_it(self, page: gr.Blocks) -> None:
