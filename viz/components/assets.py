@@ -1,15 +1,21 @@
 """Where the components' JavaScript and CSS lie, and what the page's head is made of."""
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import plotly  # type: ignore[import-untyped]  # only to find its script
 
 from viz import colours, sentences
 
 _HERE: Final = Path(__file__).resolve().parent
-PLOTLY: Final = Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
+# plotly.js twice: a bundle of a third the size for what every page shows, and the whole for what it lacks.
+PLOTLY: Final = {
+    "cartesian": _HERE / "plotly" / "plotly-cartesian.min.js",
+    "whole": Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js",
+}
 
 _SHARED_SCRIPTS: Final = (
     "tokenscope.js",
@@ -19,6 +25,7 @@ _SHARED_SCRIPTS: Final = (
     "elements.js",
     "downloads.js",
     "file_making.js",
+    "beside.js",
     "long_run.js",
     "canvas_drawing.js",
     "scales.js",
@@ -92,13 +99,16 @@ def read(name: str) -> str:
 
 def head() -> str:
     """Returns what the page's head needs: styles before the first paint, shared scripts before any component."""
-    # A relative address, so that the page also works under a sub-path behind a proxy.
-    plotly_address = f'window.tokenscopePlotly = "gradio_api/file={PLOTLY.as_posix()}";'
-    scripts = [colours.script(), sentences.script(), plotly_address, *(read(name) for name in _SHARED_SCRIPTS)]
+    # Relative addresses, so that the page also works under a sub-path behind a proxy.
+    addresses = {bundle: f"gradio_api/file={quote(path.as_posix())}" for bundle, path in PLOTLY.items()}
+    plotly_script = f"window.tokenscopePlotly = {json.dumps(addresses)};"
+    scripts = [colours.script(), sentences.script(), plotly_script, *(read(name) for name in _SHARED_SCRIPTS)]
     styles = [colours.style_sheet(), *(read(name) for name in _STYLES)]
     return "".join(
         [
             '<meta name="color-scheme" content="light dark">',
+            # The first picture is not to wait for it.
+            f'<link rel="preload" as="script" href="{addresses["cartesian"]}">',
             *(f"<style>{style}</style>" for style in styles),
             *(f"<script>{script}</script>" for script in scripts),
         ]

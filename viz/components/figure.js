@@ -1,18 +1,18 @@
 // A plotly picture in a host element: drawn from a copy, recoloured with the theme, answering clicks and hovers.
-// Plotly is loaded once, from this server, when the first picture is wanted.
+// Plotly is loaded from this server when the first picture is wanted: its small bundle, or the whole where that is needed.
 window.tokenscope.figure = (() => {
-  let loading = null;
+  const loading = {};
 
-  function plotly() {
-    loading ||= new Promise((resolve, reject) => {
+  function plotly(bundle) {
+    loading[bundle] ||= new Promise((resolve, reject) => {
       const script = document.createElement('script');
-      script.src = window.tokenscopePlotly;
-      // Gradio's own plotly, should it ever load, takes the global name: keep ours.
+      script.src = window.tokenscopePlotly[bundle];
+      // The other bundle and gradio's own plotly take the global name, too: keep this one.
       script.onload = () => resolve(window.Plotly);
       script.onerror = () => reject(new Error(`cannot load ${script.src}`));
       document.head.append(script);
     });
-    return loading;
+    return loading[bundle];
   }
 
   const CONFIG = { displayModeBar: false, showTips: false, doubleClick: false, scrollZoom: false, responsive: false };
@@ -60,7 +60,8 @@ window.tokenscope.figure = (() => {
   // sizeOf(zoom) returns { width, height, margin, ticks: changes to both axes, xaxis, yaxis: to one }; zoom is { x, y }, the ranges that a drag
   // cut out, or null. onPick and onHover get { x, y } in cells, and the mouse event. With onZoom a drag zooms, a double
   // click shows all again, and a zoom is kept while figures of the same revision are drawn.
-  return function figure(host, { sizeOf, onPick, onHover, onZoom }) {
+  // The bundle is "cartesian", for what has two axes, or "whole".
+  return function figure(host, { sizeOf, onPick, onHover, onZoom, bundle = 'cartesian' }) {
     // A finger that drags scrolls the page.
     const zooms = Boolean(onZoom) && window.matchMedia('(pointer: fine)').matches;
     let zoom = null;
@@ -73,10 +74,10 @@ window.tokenscope.figure = (() => {
     async function paint() {
       scheduled = false;
       if (!shown || !host.offsetParent) return; // hidden: the observer below draws when it appears
-      const Plotly = await plotly();
+      host.plotly = await plotly(bundle);
       const { data, layout } = themed({ ...shown, layout: zoomed(shown.layout, zoom, revision) }, sizeOf(zoom), zooms);
       const began = performance.now();
-      await Plotly.react(host, data, layout, CONFIG);
+      await host.plotly.react(host, data, layout, CONFIG);
       // At most half of the time goes to pictures: while a key is held, the text must not wait for them.
       rest = 2 * performance.now() - began;
       host.dataset.drawn = String(Number(host.dataset.drawn || 0) + 1);

@@ -161,6 +161,7 @@ function drawTree() {
 
 // --- the parameters ----------------------------------------------------------------------------------------------------
 const treemap = tokenscope.figure(at('.ts-treemap .ts-figure'), {
+  bundle: 'whole',
   sizeOf: () => ({ width: at('.ts-treemap').clientWidth, height: HEIGHT, margin: { l: 0, r: 0, t: 22, b: 0 } }),
   onPick(point) {
     const index = payload.treemap.ids.indexOf(point.id);

@@ -51,7 +51,7 @@
 
   /** A plotly figure as a drawing, and whether an image is in it. */
   async function plotted(host) {
-    const address = await window.Plotly.toImage(host, { format: 'svg', width: host.clientWidth, height: host.clientHeight });
+    const address = await host.plotly.toImage(host, { format: 'svg', width: host.clientWidth, height: host.clientHeight });
     const drawing = new DOMParser().parseFromString(decodeURIComponent(address.slice(address.indexOf(',') + 1)), 'image/svg+xml').documentElement;
     const rasters = [...drawing.getElementsByTagNameNS(SVG, 'image')];
     const embedded = await Promise.all(rasters.map((raster) => redraw(raster, host)));

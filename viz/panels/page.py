@@ -19,7 +19,7 @@ from viz.sentences import say
 
 def build_page(models: Models, limits: Limits = NO_LIMITS) -> gr.Blocks:
     """Builds the page over its models, within what visitors may take."""
-    gr.set_static_paths([assets.PLOTLY])
+    gr.set_static_paths(list(assets.PLOTLY.values()))
     page: gr.Blocks = GuardedBlocks(title="Tokenscope", fill_width=True, analytics_enabled=False)
     with page:
         outputs: dict[str, Any] = {"session": Session(elem_classes="ts-session-block")}
