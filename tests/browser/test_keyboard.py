@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.actions import bars, count, cursor, tokens, wait_for
+from tests.browser.actions import bars, count, cursor, text, tokens, wait_for
 
 FAR = 80  # Tab presses after which something counts as not reached
 
@@ -54,6 +54,19 @@ def test_a_text_is_written_and_a_branch_taken(page: Page) -> None:
     wait_for(page, 6)
     assert bars(page).first.is_visible()
     assert second
+
+
+def test_a_step_right_behind_a_start_waits_for_it(page: Page) -> None:
+    page.fill("#prompt textarea", "The capital of France is")
+    page.evaluate("""() => {
+      const press = (target, key, ctrlKey) =>
+        target.dispatchEvent(new KeyboardEvent('keydown', { key, ctrlKey, bubbles: true }));
+      press(document.querySelector('#prompt textarea'), 'Enter', true);
+      press(document.body, 'ArrowRight', false);
+    }""")
+    page.wait_for_function("() => tokenscope.busyFor() === 0")
+    wait_for(page, 6)
+    assert "France" in text(page)
 
 
 def test_popovers_open_and_give_the_focus_back(page: Page) -> None:

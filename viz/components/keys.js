@@ -8,8 +8,7 @@
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       document.activeElement?.blur(); // so that the next arrow key steps
-      // The text box hands its text over when it loses the focus or is typed in; a pause lets the last letter arrive.
-      setTimeout(() => window.tokenscope.act('start'), 0);
+      window.tokenscope.act('start');
       return;
     }
     if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.(OWN_KEYS)) return;

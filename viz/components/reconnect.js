@@ -31,12 +31,15 @@
   }
 
   // What was pressed when another server was there already is done `atOnce`; a play goes on with what it has not written yet.
-  function goingOn({ name, detail, answers }, here) {
+  function goingOn({ name, detail, answers, behind }, here) {
     const atOnce = here && answers === 0 && name !== 'open';
-    if (name === 'scan' && !atOnce) return { name: '', detail: {}, atOnce }; // its panel has a button for it
-    if (name !== 'play') return { name, detail, atOnce };
-    const asked = detail.steps ?? Number(document.querySelector('#steps input')?.value);
-    return { name, detail: { steps: Math.max(1, asked - answers) }, atOnce };
+    const left = { name, detail };
+    if (name === 'play') {
+      const asked = detail.steps ?? Number(document.querySelector('#steps input')?.value);
+      left.detail = { steps: Math.max(1, asked - answers) };
+    }
+    const done = name === 'open' || (name === 'scan' && !atOnce); // opening is done anyway; a scan's panel has a button for it
+    return { actions: done ? behind : [left, ...behind], atOnce };
   }
 
   function tell(kind, text, button = null) {
@@ -45,10 +48,10 @@
 
   async function watch() {
     if (lost || failing || tokenscope.silentFor() > SILENT) {
-      const under = failing ?? tokenscope.underWay(); // it may be told to have failed while the server is asked
       const id = await running();
       const other = id && window.gradio_config?.app_id && id !== window.gradio_config.app_id;
-      if (!lost && (id === null || other)) lose(under, Boolean(other));
+      const under = failing ?? tokenscope.underWay(); // while the server was asked it may have failed, or been answered after all
+      if (!lost && under && (id === null || other)) lose(under, Boolean(other));
       if (id !== undefined) failing = null;
       if (lost && id) {
         location.reload(); // the server may be another one now, which this page's events would not reach
@@ -67,9 +70,9 @@
     } catch { /* as above */ }
     if (!kept) return;
     const words = say('The server was gone and is back. Your text is as it was.');
-    const goOn = () => tokenscope.act(kept.name, kept.detail);
+    const goOn = () => { for (const { name, detail } of kept.actions) tokenscope.act(name, detail, { patient: true }); };
     if (kept.atOnce) goOn();
-    else if (!kept.name || kept.name === 'open') tell('notice', words);
+    else if (!kept.actions.length) tell('notice', words);
     else tell('notice', words, { title: say('Go on'), press: goOn });
   };
 

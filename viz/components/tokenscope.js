@@ -38,7 +38,9 @@ window.tokenscope = (() => {
     latest = action;
     began = performance.now();
     setPlaying(action.name === 'play' || action.name === 'scan' ? action.name : null);
-    session.send(action);
+    // The text box hands its text over when it loses the focus or is typed in; a pause lets the last letter arrive.
+    if (action.name === 'start') setTimeout(() => session.send(action), 0);
+    else session.send(action);
   }
 
   function stop() {
@@ -77,8 +79,8 @@ window.tokenscope = (() => {
   /** Milliseconds since the action that is waited for was sent, 0 when none is. */
   const busyFor = () => (busy ? performance.now() - began : 0);
 
-  /** The action that is waited for, with how many `answers` it has had; null when there is none. */
-  const underWay = () => (busy ? session?.underWay() ?? null : null);
+  /** The action that is waited for, with how many `answers` it has had and what waits `behind` it; null when there is none. */
+  const underWay = () => (busy && session ? { ...session.underWay(), behind: waiting.map(({ name, detail }) => ({ name, detail })) } : null);
 
   /** Milliseconds since anything was heard of the action that is waited for, 0 when none is. */
   const silentFor = () => (busy ? performance.now() - Math.max(began, heard) : 0);
