@@ -93,9 +93,9 @@ function draw() {
 
 tokenscope.longRun(element, {
   start: element.querySelector('.ts-start'),
-  ask() {
+  question() {
     const chosen = target.value === '' ? null : Number(target.value); // by default the model's first choice
-    tokenscope.act('scan', { what: 'ablation', target: chosen, by: by.value });
+    return { what: 'ablation', target: chosen, by: by.value };
   },
 });
 by.addEventListener('change', () => { tokenscope.offBy = by.value; });

@@ -152,21 +152,21 @@ function draw() {
     frame = props.value;
     find('.ts-after').textContent = frame.after;
     // A short search is done without being asked for, so that the tab is never empty.
-    if (!scan && frame.quick && !tokenscope.isPlaying()) search();
+    if (!scan && frame.quick && !tokenscope.isPlaying()) tokenscope.act('scan', question());
   }
   if (!frame) return;
   drawTold();
   if (scan) pick(picked);
 }
 
-function search() {
+function question() {
   const [beams, tokens, power] = [width, steps, penalty].map((select) => Number(select.value));
-  tokenscope.act('scan', { what: 'beams', width: beams, steps: tokens, length_penalty: power });
+  return { what: 'beams', width: beams, steps: tokens, length_penalty: power };
 }
 
 width.replaceChildren(...Array.from({ length: WIDEST }, (_, index) => new Option(index + 1, index + 1, false, index === 3)));
 steps.replaceChildren(...Array.from({ length: LONGEST }, (_, index) => new Option(index + 1, index + 1, false, index === 5)));
-tokenscope.longRun(element, { start: begin, ask: search });
+tokenscope.longRun(element, { start: begin, question });
 find('.ts-show-dropped').addEventListener('change', () => { if (scan) drawTree(); });
 rows.addEventListener('click', (event) => {
   const row = event.target.closest('button');

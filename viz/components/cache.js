@@ -149,10 +149,8 @@ function drawResult() {
 
 function draw() {
   if (!props.value) return;
-  if (props.value.scan) {
-    result = props.value.scan;
-    run.answered();
-  } else {
+  if (props.value.scan) result = props.value.scan;
+  else {
     payload = props.value;
     drawGrid();
     drawBytes();
@@ -161,10 +159,10 @@ function draw() {
 }
 
 at('.ts-cache-window select').addEventListener('change', drawBytes);
-const run = tokenscope.longRun(element, {
+tokenscope.longRun(element, {
   start: at('.ts-start'),
   wrong,
-  ask: () => tokenscope.act('scan', { what: 'cache', tokens: Number(at('.ts-cache-tokens').value) }),
+  question: () => ({ what: 'cache', tokens: Number(at('.ts-cache-tokens').value) }),
 });
 tokenscope.onTheme(() => {
   if (payload) drawGrid();

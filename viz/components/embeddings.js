@@ -6,7 +6,6 @@ const form = find('.ts-entry-form');
 const CELLS = { columns: 64, largest: 12 }; // of the row's strip: dimensions in a row, and the widest cell
 let payload = null;
 let vector = null;
-let asked = false;
 
 const signed = (value, digits) => value.toFixed(digits).replace('-', '−');
 const short = (value) => String(Number(value.toPrecision(3))).replace('-', '−');
@@ -131,16 +130,11 @@ element.addEventListener('click', (event) => {
   if (button?.matches('.ts-at-cursor')) choose(null);
   else if (button?.dataset.token) choose(Number(button.dataset.token));
 });
+// Which of the typed text's tokens is shown.
+const askEntry = tokenscope.beside(find('.ts-entry-said'), 'notice');
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  asked = true;
-  tokenscope.act('entry', { text: form.elements[0].value });
-});
-// What the answer says about the typed text, such as which of its tokens is shown; an error stands there by itself.
-window.addEventListener('tokenscope-error', ({ detail }) => {
-  if (!asked || detail.kind === 'progress') return;
-  asked = false;
-  find('.ts-entry-said').textContent = detail.kind === 'notice' && !detail.quiet ? detail.words : '';
+  askEntry('entry', { text: form.elements[0].value });
 });
 
 function drawScales() {

@@ -152,7 +152,6 @@ function draw() {
   if (props.value.scan) {
     const result = read(props.value.scan);
     kept.set(result.method, result);
-    run.answered();
   } else payload = props.value;
   if (!payload) return;
   if (payload.form) form.draw(payload.form);
@@ -160,10 +159,10 @@ function draw() {
   drawResult();
 }
 
-const run = tokenscope.longRun(element, {
+tokenscope.longRun(element, {
   start: find('.ts-start'),
   wrong,
-  ask: () => tokenscope.act('scan', { what: 'inputs', method: method.value, steps: Number(steps.querySelector('select').value) }),
+  question: () => ({ what: 'inputs', method: method.value, steps: Number(steps.querySelector('select').value) }),
 });
 method.addEventListener('change', () => {
   wrong.hidden = true;

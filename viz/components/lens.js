@@ -192,18 +192,12 @@ function follow(event) {
 rows.addEventListener('click', follow);
 list.addEventListener('click', follow);
 find('.ts-clear').addEventListener('click', () => tokenscope.act('clear_follow'));
-let asked = false;
+// Which of the typed text's tokens is followed.
+const follows = tokenscope.beside(find('.ts-follow-said'), 'notice');
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  asked = true;
-  tokenscope.act('follow', { text: form.elements[0].value });
+  follows('follow', { text: form.elements[0].value });
   form.elements[0].select(); // the next one is typed over it
-});
-// What the answer says about the typed text, such as which of its tokens is followed; an error stands there by itself.
-window.addEventListener('tokenscope-error', ({ detail }) => {
-  if (!asked || detail.kind === 'progress') return;
-  asked = false;
-  find('.ts-follow-said').textContent = detail.kind === 'notice' ? detail.words : '';
 });
 tokenscope.onTheme(() => { if (arrays) draw(); });
 watch('value', draw);

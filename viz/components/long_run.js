@@ -3,31 +3,19 @@
   const { tokenscope } = window;
 
   /**
-   * Wires the buttons of a long question in `root`: .ts-cancel, .ts-meter, and `start`, which calls `ask`. An error of the answer is
-   * told in `wrong`, beside them. Returns { answered }, to be called when the answer has come.
+   * Wires the buttons of a long question in `root`: `start`, which asks what `question` returns, and where there are such a
+   * .ts-cancel and a .ts-meter. An error of the answer is told in `wrong`, beside them.
    */
-  tokenscope.longRun = function longRun(root, { start, ask, wrong = null }) {
-    let asked = false;
-    const cancel = root.querySelector('.ts-cancel');
-    const meter = root.querySelector('.ts-meter');
+  tokenscope.longRun = function longRun(root, { start, question, wrong = null }) {
+    const act = wrong ? tokenscope.beside(wrong) : tokenscope.act;
+    const whileRunning = root.querySelectorAll('.ts-cancel, .ts-meter');
 
-    start.addEventListener('click', () => {
-      asked = true;
-      if (wrong) wrong.hidden = true;
-      ask();
-    });
-    cancel.addEventListener('click', () => tokenscope.stop());
-    window.addEventListener('tokenscope-error', ({ detail }) => {
-      if (!wrong || !asked || detail.kind === 'progress') return;
-      asked = false;
-      wrong.hidden = detail.kind !== 'error';
-      wrong.textContent = wrong.hidden ? '' : detail.words;
-    });
+    start.addEventListener('click', () => act('scan', question()));
+    root.querySelector('.ts-cancel')?.addEventListener('click', () => tokenscope.stop());
     new MutationObserver(() => {
       const running = document.body.classList.contains('ts-scanning');
-      cancel.hidden = meter.hidden = !running;
+      for (const one of whileRunning) one.hidden = !running;
       start.disabled = running;
     }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-    return { answered() { asked = false; } };
   };
 })();

@@ -192,10 +192,8 @@ function drawKernels() {
 
 function draw() {
   if (!props.value) return;
-  if (props.value.scan) {
-    result = props.value.scan;
-    run.answered();
-  } else {
+  if (props.value.scan) result = props.value.scan;
+  else {
     payload = props.value;
     drawMasks();
     drawSharing();
@@ -213,10 +211,10 @@ element.addEventListener('click', (event) => {
   payload = { ...payload, layer }; // so that quick presses count on from each other; the answer confirms it
   tokenscope.act('layer', { layer });
 });
-const run = tokenscope.longRun(element, {
+tokenscope.longRun(element, {
   start: at('.ts-start'),
   wrong,
-  ask: () => tokenscope.act('scan', { what: 'masks', rounds: Number(rounds.value) }),
+  question: () => ({ what: 'masks', rounds: Number(rounds.value) }),
 });
 watch('value', draw);
 draw();

@@ -7,7 +7,6 @@ const DIAL = 30; // radius of a dial
 const dials = find('.ts-dials');
 let payload = null;
 let rotary = null; // with its arrays
-let asked = false;
 
 const signed = (value, digits = 3) => `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(digits)}`;
 const powers = (value) => (value === 0 ? '0' : value.toExponential(1).replace('e-', ' · 10⁻').replace(/⁻(\d+)$/, (_, digits) => `⁻${[...digits].map((one) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[one]).join('')}`).replace(/e\+(\d+)$/, ' · 10^$1'));
@@ -226,7 +225,6 @@ function drawPacked(packed) {
 function draw() {
   if (!props.value) return;
   if (props.value.scan) {
-    asked = false;
     drawPacked(props.value.scan);
     return;
   }
@@ -271,21 +269,11 @@ find('.ts-key-choice').addEventListener('change', ({ target }) => {
 });
 find('.ts-distance').addEventListener('input', turn);
 find('.ts-move').addEventListener('input', turn);
-find('.ts-pack').addEventListener('click', () => {
-  asked = true;
-  find('.ts-packing-wrong').hidden = true;
-  tokenscope.act('scan', { what: 'positions', first: find('.ts-first-text').value, second: find('.ts-second-text').value });
+tokenscope.longRun(element, {
+  start: find('.ts-pack'),
+  wrong: find('.ts-packing-wrong'),
+  question: () => ({ what: 'positions', first: find('.ts-first-text').value, second: find('.ts-second-text').value }),
 });
-window.addEventListener('tokenscope-error', ({ detail }) => {
-  if (!asked || detail.kind === 'progress') return;
-  asked = false;
-  const wrong = find('.ts-packing-wrong');
-  wrong.hidden = detail.kind !== 'error';
-  wrong.textContent = wrong.hidden ? '' : detail.words;
-});
-new MutationObserver(() => {
-  find('.ts-pack').disabled = document.body.classList.contains('ts-scanning');
-}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 new ResizeObserver(() => {
   if (!payload || !element.offsetParent) return;
   if (payload.rotary) turn();

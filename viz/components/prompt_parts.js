@@ -11,7 +11,6 @@ const INSTRUCTION = 1; // the part that is mostly the longest
 let payload = null;
 let effects = null;
 let rowsOf = 'average';
-let asked = null; // the line for an error of what was asked here
 
 const colourOf = (part) => `var(--ts-part-${part})`;
 const kl = (value) => (value === null ? '∞' : value.toFixed(3));
@@ -167,7 +166,6 @@ function draw() {
   if (!props.value) return;
   if (props.value.scan) {
     effects = props.value.scan;
-    asked = null;
     find('.ts-prompt-parts .ts-meter').value = effects.done / effects.total;
     if (payload) drawEffects();
     return;
@@ -191,9 +189,7 @@ function draw() {
 element.addEventListener('click', ({ target }) => {
   const begin = target.closest('.ts-begin');
   if (begin) {
-    asked = find('.ts-compose-wrong');
-    asked.hidden = true;
-    tokenscope.act('compose', { texts: boxes().map((box) => box.value), chat: begin.dataset.chat === 'chat' });
+    composes('compose', { texts: boxes().map((box) => box.value), chat: begin.dataset.chat === 'chat' });
   }
   const rows = target.closest('[data-rows]');
   if (rows) {
@@ -203,12 +199,12 @@ element.addEventListener('click', ({ target }) => {
 });
 find('.ts-example').addEventListener('click', () => write(payload.example));
 find('.ts-rest-out').addEventListener('change', drawShares);
-find('.ts-leave-out').addEventListener('click', () => {
-  asked = find('.ts-leave-wrong');
-  asked.hidden = true;
-  tokenscope.act('scan', { what: 'parts', following: Number(find('.ts-following').value) });
+const composes = tokenscope.beside(find('.ts-compose-wrong'));
+tokenscope.longRun(element, {
+  start: find('.ts-leave-out'),
+  wrong: find('.ts-leave-wrong'),
+  question: () => ({ what: 'parts', following: Number(find('.ts-following').value) }),
 });
-find('.ts-cancel').addEventListener('click', () => tokenscope.stop());
 find('.ts-share-rows').addEventListener('mousemove', (event) => {
   const piece = event.target.closest('[data-told]');
   if (!piece) {
@@ -219,18 +215,5 @@ find('.ts-share-rows').addEventListener('mousemove', (event) => {
   tokenscope.showTip(event.clientX, event.clientY, [group, say('{share} of the attention, {row}', { share, row: name })]);
 });
 find('.ts-share-rows').addEventListener('mouseleave', tokenscope.hideTip);
-window.addEventListener('tokenscope-error', ({ detail }) => {
-  if (!asked || detail.kind === 'progress') return;
-  const line = asked;
-  asked = null;
-  line.hidden = detail.kind !== 'error';
-  line.textContent = line.hidden ? '' : detail.words;
-});
-new MutationObserver(() => {
-  const running = document.body.classList.contains('ts-scanning');
-  find('.ts-cancel').hidden = !running;
-  find('.ts-prompt-parts .ts-meter').hidden = !running;
-  find('.ts-leave-out').disabled = running;
-}).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 watch('value', draw);
 draw();

@@ -56,12 +56,7 @@ window.tokenscope.questionForm = (() => {
     const wrong = make('p', 'ts-form-error', host);
     wrong.hidden = true;
     const about = make('p', 'ts-question-about', host);
-    let sent = {}; // what this form asked last
-
-    function send(name, detail) {
-      sent = detail;
-      tokenscope.act(name, detail);
-    }
+    const send = tokenscope.beside(wrong);
 
     const target = picker({
       label: say('the token that is explained'),
@@ -74,11 +69,6 @@ window.tokenscope.questionForm = (() => {
       ask: (text) => send('against', { text }),
     });
     tokenscope.weave(line, say('Explain {token} against {other}'), { token: target.elements, other: rival.elements });
-    // The answer to what was asked here is told here.
-    window.addEventListener('tokenscope-error', ({ detail }) => {
-      wrong.hidden = detail.kind !== 'error' || tokenscope.asked() !== sent;
-      wrong.textContent = wrong.hidden ? '' : detail.words;
-    });
 
     return {
       draw({ choices, others, target: chosen, against, next }) {

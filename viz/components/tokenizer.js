@@ -9,7 +9,6 @@ let cut = null; // what was asked for; null for the present text
 let shown = null; // the message that the two columns show
 let page = null;
 let sought = { text: '', match: 'contains', kind: '', begin: 0 };
-let asked = '';
 
 // Rows are kept and filled again, so that focus and scroll position outlive an answer.
 function fill(body, count, columns, fillRow) {
@@ -104,8 +103,8 @@ function drawCuts() {
     title.children[2].textContent = rateOf(row);
     drawPieces(pieces, row);
   });
-  const wrong = element.querySelector('[data-ask="cut"]');
-  if (!cut && answer.lacking) tell(wrong, answer.lacking);
+  find('.ts-lacking').hidden = Boolean(cut) || !answer.lacking;
+  write(find('.ts-lacking'), answer.lacking || '');
 }
 
 // --- messages ----------------------------------------------------------------------------------------------------------
@@ -179,10 +178,11 @@ function drawPage() {
   });
 }
 
+const askers = {};
+
 function ask(what, detail) {
-  asked = what;
-  tell(element.querySelector(`[data-ask="${what}"]`), '');
-  tokenscope.act('scan', { what: 'tokenizer', ask: what, ...detail });
+  askers[what] ??= tokenscope.beside(element.querySelector(`[data-ask="${what}"]`));
+  askers[what]('scan', { what: 'tokenizer', ask: what, ...detail });
 }
 
 function search(changes) {
@@ -190,13 +190,7 @@ function search(changes) {
   ask('search', sought);
 }
 
-function tell(node, words) {
-  node.hidden = !words;
-  node.textContent = words;
-}
-
 function receive(answer) {
-  asked = '';
   if (answer.ask === 'cut') cut = answer;
   if (answer.ask === 'forms') shown = answer.forms;
   if (answer.ask === 'search') page = answer.page;
@@ -210,7 +204,6 @@ function adopt(fresh) {
     [cut, sought] = [null, { text: '', match: 'contains', kind: '', begin: 0 }];
     for (const input of element.querySelectorAll('input')) input.value = '';
     find('.ts-search-match').value = 'contains';
-    tell(element.querySelector('[data-ask="cut"]'), '');
   }
   if (other || !page) page = fresh.page;
   if (other || begun || !shown) shown = fresh.forms;
@@ -252,7 +245,6 @@ element.addEventListener('click', (event) => {
     cut = null;
     find('.ts-cut-text').value = '';
     find('.ts-cut-name').value = '';
-    tell(element.querySelector('[data-ask="cut"]'), '');
     drawCuts();
   } else if (data?.position) tokenscope.act('cursor', { position: Number(data.position) });
   else if (data?.entry) tokenscope.act('entry', { token: Number(data.entry) });
@@ -270,11 +262,5 @@ forms.search.addEventListener('submit', (event) => {
   } else search({ text: find('.ts-search-text').value.replaceAll('·', ' '), match: find('.ts-search-match').value, kind: find('.ts-search-kind').value, begin: 0 });
 });
 for (const select of element.querySelectorAll('.ts-search-form select')) select.addEventListener('change', () => forms.search.requestSubmit());
-// The answer to what was asked here is told here.
-window.addEventListener('tokenscope-error', ({ detail }) => {
-  if (!asked || detail.kind !== 'error') return;
-  tell(element.querySelector(`[data-ask="${asked}"]`), detail.words);
-  asked = '';
-});
 watch('value', draw);
 draw();
