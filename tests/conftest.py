@@ -1,4 +1,8 @@
+import os
 from pathlib import Path
+
+# Before torch is imported, which reads it then: tests run side by side, and threads that wait for work would spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Request, expect, sync_playwright
 
 from tests.serving import address_of
 
@@ -68,8 +68,44 @@ def browser() -> Iterator[BrowserContext]:
         browser.close()
 
 
+class Tabs:
+    """Tabs of the browser. One that a test is done with is used again: the page opens there in half the time."""
+
+    def __init__(self, browser: BrowserContext) -> None:
+        self._browser = browser
+        self._spare: Page | None = None
+
+    def take(self, address: str) -> Page:
+        """An empty tab; the page at the address knows nothing of what was there before."""
+        page, self._spare = self._spare, None
+        if page is None:
+            page = self._browser.new_page()
+            page.add_init_script("if (window === top) localStorage.clear()")  # a sandboxed frame has none
+        else:
+            page.goto(f"{address}/gradio_api/app_id")  # some lines of text, from where its storage is reached
+            page.evaluate("() => sessionStorage.clear()")
+            page.mouse.move(0, 0)
+        return page
+
+    def leave(self, pages: list[Page]) -> None:
+        """Keeps one of the tabs, unless a browser soon notes no more of its past, and closes the others."""
+        for page in pages:
+            if page.is_closed():
+                continue
+            if self._spare is None and page.evaluate("() => history.length") < 25:
+                page.goto("about:blank")
+                self._spare = page
+            else:
+                page.close()
+
+
+@pytest.fixture(scope="session")
+def tabs(browser: BrowserContext) -> Tabs:
+    return Tabs(browser)
+
+
 @pytest.fixture
-def open_page(browser: BrowserContext, address: str) -> Iterator[Callable[..., Page]]:
+def open_page(tabs: Tabs, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page, ready to step. Errors of the page and requests to anywhere else fail the test."""
     faults: list[str] = []
     pages: list[Page] = []
@@ -78,21 +114,31 @@ def open_page(browser: BrowserContext, address: str) -> Iterator[Callable[..., P
         if not request.url.startswith((address, "data:", "blob:")):
             faults.append(f"request to {request.url}")
 
+    def told(line: ConsoleMessage) -> None:
+        if line.type == "error":
+            faults.append(f"console: {line.text}")
+
+    def broke(error: Error) -> None:
+        faults.append(f"page error: {error}")
+
+    # A route would see more requests, but switches the cache off.
+    watched: dict[str, Callable[..., None]] = {"request": guard, "pageerror": broke, "console": told}
+
     def opened(query: str = "", width: int = 1440, height: int = 1000, ready: str = ATTENTION) -> Page:
-        page = browser.new_page()
+        page = tabs.take(address)
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
-        page.add_init_script("if (window === top) localStorage.clear()")  # a sandboxed frame has none
-        page.on("request", guard)  # a route would see more, but switches the cache off
-        page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
-        page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
+        for event, listener in watched.items():
+            page.on(event, listener)  # type: ignore[call-overload]  # one signature for each event
         page.goto(address + query)
         page.wait_for_selector(ready, timeout=READY)
         return page
 
     yield opened
     for page in pages:
-        page.close()
+        for event, listener in watched.items():
+            page.remove_listener(event, listener)
+    tabs.leave(pages)
     assert faults == []
 
 

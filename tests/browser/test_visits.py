@@ -31,7 +31,7 @@ def test_two_visitors_play_at_once(
         start(page, prompt)
         expect(page.locator("#token-strip")).to_contain_text(prompt.split()[1])
         lengths[page] = count(page)
-        page.fill("#steps input", "190")
+        page.fill("#steps input", "400")
     for page in prompts:
         page.click("#play")
     other.wait_for_function("n => document.querySelectorAll('[data-position]').length > n", arg=lengths[other])
@@ -39,7 +39,9 @@ def test_two_visitors_play_at_once(
     seen = count(mine)
     mine.wait_for_function("n => document.querySelectorAll('[data-position]').length > n", arg=seen)
     for page in prompts:
+        page.evaluate("() => tokenscope.stop()")
         expect(page.locator("body")).not_to_have_class(re.compile("ts-playing"), timeout=READY)
+        page.wait_for_function("() => tokenscope.busyFor() === 0")
     for page, prompt in prompts.items():
         moment = model.begin(prompt)
         *_, moment = model.play(moment, count(page) - lengths[page])
