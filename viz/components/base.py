@@ -8,7 +8,8 @@ from viz.components import assets
 from viz.sentences import templates
 
 #: What a component is given in an answer that leaves it as it is. `gradio.skip()` says the same to the page, but the
-#: server then makes the component anew, for every visitor and every answer: 1.5 ms and some kilobytes for each.
+#: server then makes the component anew, for every visitor and every answer: 1.5 ms and some kilobytes for each. The
+#: page's `GuardedBlocks` passes over what is given this.
 KEPT: Final = object()
 
 
@@ -36,10 +37,6 @@ class Drawn(gr.HTML):
             apply_default_css=False,
             **settings,
         )
-
-    def postprocess(self, value: Any) -> Any:
-        """What the page gets: the payload as it is, or word that nothing has changed."""
-        return gr.skip() if value is KEPT else super().postprocess(value)
 
     def api_info(self) -> dict[str, Any]:
         """The value is JSON of any kind."""

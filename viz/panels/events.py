@@ -12,7 +12,7 @@ import gradio as gr
 
 from model_runtime.errors import TokenscopeError
 from model_runtime.turns import visiting
-from viz.components.base import KEPT, Drawn
+from viz.components.base import KEPT
 from viz.components.regions import Place
 from viz.panels.actions import Request
 from viz.panels.answering import Answering
@@ -31,8 +31,7 @@ class Events:
 
     def __init__(self, desk: Desk, outputs: dict[str, Any]) -> None:
         """Takes the desk that answers, and the regions by name, in the order in which answers are given."""
-        self._desk = desk
-        self._kept = {name: KEPT if isinstance(shown, Drawn) else gr.skip() for name, shown in outputs.items()}
+        self._desk, self._outputs = desk, tuple(outputs)
         self._answering = Answering(desk.limits.waiting)
 
     def opened(self, saved: object, words: str, mode: str, page: gr.Request) -> list[Any]:
@@ -78,7 +77,7 @@ class Events:
 
     def _listed(self, answer: Answer) -> list[Any]:
         """Puts an answer in the order of the outputs."""
-        return [answer.get(name, same) for name, same in self._kept.items()]
+        return [answer.get(name, KEPT) for name in self._outputs]
 
 
 def connect(page: gr.Blocks, desk: Desk, steps: gr.Number, outputs: dict[str, Any]) -> None:

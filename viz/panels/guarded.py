@@ -1,9 +1,11 @@
 """Gradio's page, with every answer guarded: what no page sends gets a plain answer, and the log no word of it."""
 
+from copy import copy
 from typing import Any, Final
 
 import gradio as gr
 
+from viz.components.base import KEPT
 from viz.panels.faults import WORDS, log_fault
 from viz.sentences import say
 
@@ -24,6 +26,25 @@ class GuardedBlocks(gr.Blocks):
             return await super().preprocess_data(*given, **named)
         except _MALFORMED:
             raise _plain(say("What was sent has not the form that this address takes. Reload the page.")) from None
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """Turns what a function answered into what the page gets.
+
+        Gradio goes to a thread and back for each output, of which a page has dozens; what is kept as it is needs none.
+        """
+        function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        if not isinstance(predictions, list | tuple) or not any(one is KEPT for one in predictions):
+            return await super().postprocess_data(block_fn, predictions, state)
+        changed = {place: one for place, one in enumerate(predictions) if one is not KEPT}
+        answer: list[Any] = [gr.skip() for _ in predictions]
+        if changed:
+            part = copy(function)
+            part.outputs = [function.outputs[place] for place in changed]
+            given = list(changed.values())
+            done = await super().postprocess_data(part, given if len(given) > 1 else given[0], state)
+            for place, one in zip(changed, done, strict=True):
+                answer[place] = one
+        return answer
 
     async def process_api(self, *given: Any, **named: Any) -> Any:
         """Answers one event.
