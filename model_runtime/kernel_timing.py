@@ -177,7 +177,7 @@ def _eager(inputs: _Inputs) -> torch.Tensor:
     if formula.softcap is not None:
         scores = torch.tanh(scores / formula.softcap) * formula.softcap
     if formula.bias is not None:
-        scores = scores + formula.bias[:, None, : key.shape[1]].to(scores.dtype)
+        scores = scores + formula.gained(key.shape[1])[:, None].to(scores.dtype)
     scores = scores.masked_fill(~inputs.visible, torch.finfo(scores.dtype).min)
     weights, _ = softmax_with_sink(scores.float(), formula.sinks)
     return (weights.to(value.dtype) @ value).transpose(0, 1).contiguous()[None]
@@ -188,7 +188,7 @@ def _sdpa(inputs: _Inputs) -> torch.Tensor:
     module = SimpleNamespace(num_key_value_groups=inputs.formula.heads // inputs.formula.key_value_heads)
     mask = None if inputs.causal else inputs.visible[None, None]
     if inputs.formula.bias is not None:
-        bias = inputs.formula.bias[None, :, None, : inputs.key.shape[2]].to(inputs.query.dtype)
+        bias = inputs.formula.gained(inputs.key.shape[2])[None, :, None].to(inputs.query.dtype)
         mask = bias.masked_fill(~inputs.visible, torch.finfo(bias.dtype).min)
     output, _ = sdpa_attention_forward(
         module,  # type: ignore[arg-type]  # it reads one number of it
