@@ -1,4 +1,7 @@
-"""Gradio's page, with every answer guarded: what no page sends gets a plain answer, and the log no word of it."""
+"""Gradio's page, with every answer guarded: what no page sends gets a plain answer, and the log no word of it.
+
+What an answer leaves as it is passes by gradio's work on it, too.
+"""
 
 from copy import copy
 from typing import Any, Final
